@@ -1,0 +1,66 @@
+"""The seam between the client and whatever carries its requests: one request, one whole answer."""
+
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class Timeouts:
+    """Limits of one exchange, in seconds."""
+
+    connect: float = 10.0
+    """From the first packet to a usable connection, TLS included."""
+    read: float = 30.0
+    """From the request sent to the last byte of the answer."""
+    write: float = 30.0
+    """For sending the whole request."""
+    pool: float = 30.0
+    """For a free connection when as many as allowed are in use."""
+
+
+@attrs.frozen
+class Answer:
+    """One whole answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    """In order, names in lower case."""
+    body: bytes
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value of a header, its name given in lower case; None if it is absent."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class Exchange(Protocol):
+    """Send one request and return its whole answer.
+
+    Implementations never send a request twice and never follow a redirect.
+    """
+
+    async def exchange(
+        self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
+    ) -> Answer:
+        r"""Send a request.
+
+        Args:
+            method: Upper case.
+            target: Path and query, percent-encoded, starting with a slash.
+            headers: Complete header lines, each ending in CRLF, without Host, Content-Length, Connection
+                and the closing empty line.
+            body: Empty for none.
+            timeouts: Limits of this exchange.
+
+        Raises:
+            httpx.TransportError: No usable answer; ``ConnectError``, ``ConnectTimeout`` and ``PoolTimeout``
+                mean that nothing was sent.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...

@@ -1,0 +1,235 @@
+"""The server's objects as the wire has them.
+
+Shapes follow Conductor OSS 3.32: camelCase on the wire, snake_case here, times in epoch milliseconds,
+durations in the unit their name says. Unknown fields are ignored; a null counts as an absent field,
+except inside payloads (``input_data``, ``output_data``), which are the users' own.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+
+class TaskStatus(StrEnum):
+    """States of a task on the server."""
+
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
+    FAILED = "FAILED"
+    FAILED_WITH_TERMINAL_ERROR = "FAILED_WITH_TERMINAL_ERROR"
+    TIMED_OUT = "TIMED_OUT"
+    CANCELED = "CANCELED"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no update can change the task any more."""
+        return self not in {TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS}
+
+
+class WireModel(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
+    """What all models share: camelCase names, defaults left out when sent."""
+
+
+class TaskExecLog(WireModel):
+    """One line of a task's log."""
+
+    log: str
+    task_id: str = ""
+    created_time: int = 0
+    """Epoch milliseconds by the sender's clock."""
+
+
+class TaskDef(WireModel):
+    """A task definition; defaults are the server's."""
+
+    name: str
+    description: str | None = None
+    retry_count: int = 3
+    retry_logic: Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"] = "FIXED"
+    retry_delay_seconds: int = 60
+    backoff_scale_factor: int = 1
+    max_retry_delay_seconds: int = 0
+    backoff_jitter_ms: int = 0
+    total_timeout_seconds: int = 0
+    timeout_seconds: int = 0
+    timeout_policy: Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"] = "TIME_OUT_WF"
+    response_timeout_seconds: int = 3600
+    poll_timeout_seconds: int | None = None
+    concurrent_exec_limit: int | None = None
+    rate_limit_per_frequency: int = 0
+    rate_limit_frequency_in_seconds: int = 1
+    input_keys: list[str] = []
+    output_keys: list[str] = []
+    input_template: dict[str, Any] = {}
+    isolation_group_id: str | None = None
+    execution_name_space: str | None = None
+    owner_email: str | None = None
+    owner_app: str | None = None
+    base_type: str | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    enforce_schema: bool = False
+    runtime_metadata: list[str] = []
+    task_status_listener_enabled: bool = True
+    create_time: int = 0
+    update_time: int = 0
+    created_by: str | None = None
+    updated_by: str | None = None
+
+
+class Task(WireModel):
+    """One unit of work as a poll hands it out (the fields a worker can use)."""
+
+    task_id: str
+    workflow_instance_id: str = ""
+    task_type: str = ""
+    task_def_name: str = ""
+    status: str = TaskStatus.IN_PROGRESS
+    reference_task_name: str = ""
+    workflow_type: str = ""
+    correlation_id: str | None = None
+    domain: str | None = None
+    worker_id: str | None = None
+    input_data: dict[str, Any] = {}
+    output_data: dict[str, Any] = {}
+    """What earlier turns of this task reported: a hand-back or TaskInProgress leaves it here."""
+    retry_count: int = 0
+    """The attempt, from 0."""
+    poll_count: int = 0
+    """How often the task was handed out in this attempt, from 1."""
+    seq: int = 0
+    iteration: int = 0
+    retried_task_id: str | None = None
+    reason_for_incompletion: str | None = None
+    callback_after_seconds: int = 0
+    response_timeout_seconds: int = 0
+    scheduled_time: int = 0
+    start_time: int = 0
+    end_time: int = 0
+    update_time: int = 0
+    start_delay_in_seconds: int = 0
+    queue_wait_time: int = 0
+    workflow_priority: int = 0
+    rate_limit_per_frequency: int = 0
+    rate_limit_frequency_in_seconds: int = 0
+    retried: bool = False
+    executed: bool = False
+    callback_from_worker: bool = True
+    external_input_payload_storage_path: str | None = None
+    external_output_payload_storage_path: str | None = None
+    sub_workflow_id: str | None = None
+    task_definition: TaskDef | None = None
+
+
+ResultStatus = Literal["IN_PROGRESS", "COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED"]
+
+
+class TaskResult(WireModel):
+    """What a worker says about a task. A function may return one; missing ids are filled in."""
+
+    workflow_instance_id: str = ""
+    task_id: str = ""
+    # Sent even at its default: the server answers 500 to a result without a status.
+    status: ResultStatus | msgspec.UnsetType = msgspec.UNSET
+    output_data: dict[str, Any] = {}
+    reason_for_incompletion: str | None = None
+    """Cut to 500 characters by the server."""
+    callback_after_seconds: int = 0
+    worker_id: str | None = None
+    logs: list[TaskExecLog] = []
+    """The server keeps the first ten of an update."""
+    extend_lease: bool = False
+    sub_workflow_id: str | None = None
+    external_output_payload_storage_path: str | None = None
+
+
+class WorkflowTask(WireModel):
+    """One step of a workflow definition."""
+
+    name: str
+    task_reference_name: str
+    type: str = "SIMPLE"
+    description: str | None = None
+    input_parameters: dict[str, Any] = {}
+    optional: bool = False
+    permissive: bool = False
+    start_delay: int = 0
+    retry_count: int | None = None
+    task_definition: TaskDef | None = None
+    join_on: list[str] = []
+    fork_tasks: list[list["WorkflowTask"]] = []
+    decision_cases: dict[str, list["WorkflowTask"]] = {}
+    default_case: list["WorkflowTask"] = []
+    evaluator_type: str | None = None
+    expression: str | None = None
+    async_complete: bool = False
+
+
+class WorkflowDef(WireModel):
+    """A workflow definition."""
+
+    name: str
+    tasks: list[WorkflowTask]
+    version: int = 1
+    description: str | None = None
+    input_parameters: list[str] = []
+    output_parameters: dict[str, Any] = {}
+    input_template: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    failure_workflow: str | None = None
+    schema_version: int = 2
+    restartable: bool = True
+    workflow_status_listener_enabled: bool = False
+    owner_email: str | None = None
+    timeout_policy: Literal["TIME_OUT_WF", "ALERT_ONLY"] = "ALERT_ONLY"
+    timeout_seconds: int = 0
+    create_time: int = 0
+    update_time: int = 0
+
+
+class StartWorkflow(WireModel):
+    """A request to start a workflow."""
+
+    name: str
+    version: int | None = None
+    input: Mapping[str, Any] = {}
+    correlation_id: str | None = None
+    task_to_domain: Mapping[str, str] = {}
+    priority: int = 0
+    workflow_def: WorkflowDef | None = None
+
+
+class Workflow(WireModel):
+    """One run of a workflow."""
+
+    workflow_id: str
+    workflow_name: str = ""
+    workflow_version: int = 0
+    status: str = ""
+    """RUNNING, COMPLETED, FAILED, TIMED_OUT, TERMINATED or PAUSED."""
+    tasks: list[Task] = []
+    input: dict[str, Any] = {}
+    output: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    correlation_id: str | None = None
+    reason_for_incompletion: str | None = None
+    failed_reference_task_names: list[str] = []
+    priority: int = 0
+    create_time: int = 0
+    start_time: int = 0
+    update_time: int = 0
+    end_time: int = 0
+
+
+class PollData(WireModel):
+    """When a task type was last polled, and by whom."""
+
+    queue_name: str
+    domain: str | None = None
+    worker_id: str | None = None
+    last_poll_time: int = 0

@@ -1,0 +1,196 @@
+"""Every exception that anyworker raises or understands.
+
+::
+
+    AnyworkerError
+    ├── ConfigurationError          the start is refused; the message names key, value, reason, source
+    │   ├── DeclarationError        a worker is declared wrongly (also a ValueError)
+    │   │   └── DuplicateWorkerError
+    │   └── WorkerImportError       a module with workers cannot be imported
+    ├── NoTaskContextError          get_task_context() outside a task
+    ├── ConversionError             values: a task's input does not fit the function
+    ├── SerializationError          values: an output has no place in JSON
+    └── ConductorError              a request failed: method, path, status, whether trying again can help
+        ├── TransportError          no usable answer arrived
+        ├── UnexpectedAnswerError   an answer that no Conductor gives: not JSON, a redirect, a login page
+        └── ResponseError           the server said no
+            ├── BadRequestError         400
+            ├── AuthorizationError      401, 403
+            ├── NotFoundError           404
+            ├── MethodNotAllowedError   405
+            ├── ConflictError           409
+            ├── TooManyRequestsError    429
+            └── ServerError             5xx
+    NonRetryableException           raised by a function: the task fails and is not tried again
+"""
+
+from collections.abc import Sequence
+
+
+class AnyworkerError(Exception):
+    """Root of everything that anyworker raises on its own account."""
+
+
+class ConfigurationError(AnyworkerError):
+    """Refuse to start.
+
+    Args:
+        problems: One sentence each, all of them: key, value, what is accepted, where it came from.
+    """
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class DeclarationError(ConfigurationError, ValueError):
+    """A worker declaration has a parameter that cannot work."""
+
+
+class DuplicateWorkerError(DeclarationError):
+    """Two workers claim the same task type and domain."""
+
+    def __init__(self, task_type: str, domain: str | None, first: str, second: str) -> None:
+        self.task_type = task_type
+        self.domain = domain
+        self.first = first
+        self.second = second
+        place = f" in domain {domain!r}" if domain else ""
+        super().__init__(
+            f"two workers for task type {task_type!r}{place}: {first} and {second}; "
+            "remove one, or give it a domain of its own"
+        )
+
+
+class WorkerImportError(ConfigurationError):
+    """A module or file named as a source of workers cannot be imported."""
+
+
+class NoTaskContextError(AnyworkerError, RuntimeError):
+    """The task context was asked for where no task runs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "get_task_context() works only while a worker's function runs, "
+            "in the function itself or in what it calls"
+        )
+
+
+class ConversionError(AnyworkerError, ValueError):
+    """A task's input does not fit the function's parameters.
+
+    Args:
+        problems: One sentence each, in order of the parameters: ``$.path: expected T, got U``.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class SerializationError(AnyworkerError, ValueError):
+    """A value that a function gave to the server cannot be represented in JSON as Conductor takes it.
+
+    Args:
+        path: Where the value stands, from the output: ``$.items[2].price``.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class NonRetryableException(Exception):
+    """Raised by a worker's function: the task fails for good, the server does not retry it."""
+
+
+class ConductorError(AnyworkerError):
+    """A request to the server failed.
+
+    Attributes:
+        method: HTTP method.
+        path: Path and query as sent, below the API's base.
+        status: HTTP status of the answer, None if there was none.
+        is_retryable: Whether the same request may succeed later.
+    """
+
+    def __init__(
+        self, reason: str, *, method: str, path: str, status: int | None = None, is_retryable: bool
+    ) -> None:
+        self.reason = reason
+        self.method = method
+        self.path = path
+        self.status = status
+        self.is_retryable = is_retryable
+        answer = f" -> {status}" if status is not None else ""
+        advice = "trying again can help" if is_retryable else "trying again cannot help"
+        super().__init__(f"{method} {path}{answer}: {reason} ({advice})")
+
+
+class TransportError(ConductorError):
+    """No usable answer arrived.
+
+    Attributes:
+        may_have_arrived: Whether the server may have received and executed the request all the same.
+    """
+
+    def __init__(self, reason: str, *, method: str, path: str, may_have_arrived: bool) -> None:
+        self.may_have_arrived = may_have_arrived
+        super().__init__(reason, method=method, path=path, is_retryable=True)
+
+
+class UnexpectedAnswerError(ConductorError):
+    """The answer is none that a Conductor server gives: wrong base URL, a login page, a proxy's error."""
+
+
+class ResponseError(ConductorError):
+    """The server answered with an error status.
+
+    Attributes:
+        message: The server's message, or the beginning of a body that is no Conductor error.
+        retry_after: Seconds the server asks to wait (``Retry-After``), None if it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        path: str,
+        status: int,
+        is_retryable: bool,
+        retry_after: float | None = None,
+    ) -> None:
+        self.message = message
+        self.retry_after = retry_after
+        super().__init__(message, method=method, path=path, status=status, is_retryable=is_retryable)
+
+
+class BadRequestError(ResponseError):
+    """400: the request is wrong and will stay wrong."""
+
+
+class AuthorizationError(ResponseError):
+    """401 or 403: the token is missing, expired or not enough."""
+
+
+class NotFoundError(ResponseError):
+    """404: no such task, workflow or definition."""
+
+
+class MethodNotAllowedError(ResponseError):
+    """405: the server does not know this method on this path."""
+
+
+class ConflictError(ResponseError):
+    """409: the object's state forbids it."""
+
+
+class TooManyRequestsError(ResponseError):
+    """429: slow down."""
+
+
+class ServerError(ResponseError):
+    """5xx. Conductor also answers 500 to some bad requests, so it says nothing certain of transience."""
