@@ -7,6 +7,7 @@
     │   ├── DeclarationError        a worker is declared wrongly (also a ValueError)
     │   │   └── DuplicateWorkerError
     │   └── WorkerImportError       a module with workers cannot be imported
+    ├── ReportedFailure             a function returned a TaskResult that says it failed
     ├── NoTaskContextError          get_task_context() outside a task
     ├── ConversionError             values: a task's input does not fit the function
     ├── SerializationError          values: an output has no place in JSON
@@ -64,6 +65,10 @@ class DuplicateWorkerError(DeclarationError):
 
 class WorkerImportError(ConfigurationError):
     """A module or file named as a source of workers cannot be imported."""
+
+
+class ReportedFailure(AnyworkerError):
+    """A function reported its failure by the TaskResult it returned; stands as the cause in events."""
 
 
 class NoTaskContextError(AnyworkerError, RuntimeError):

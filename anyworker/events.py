@@ -1,11 +1,14 @@
 """What a worker tells about itself: frozen events, listeners, and the one place that calls them."""
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from anyworker.conductor.models import TaskResult
+from anyworker.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -121,3 +124,71 @@ class TaskRunnerEventsListener:
 
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Hear that a result could not be delivered."""
+
+
+Listener = object
+"""Anything with some of the methods of `TaskRunnerEventsListener`."""
+
+_METHODS: dict[type[TaskRunnerEvent], str] = {
+    PollStarted: "on_poll_started",
+    PollCompleted: "on_poll_completed",
+    PollFailure: "on_poll_failure",
+    TaskExecutionStarted: "on_task_execution_started",
+    TaskExecutionCompleted: "on_task_execution_completed",
+    TaskExecutionFailure: "on_task_execution_failure",
+    TaskUpdateFailure: "on_task_update_failure",
+}
+
+
+class Publisher:
+    """Bring events to the listeners that want them, in the order in which they were given.
+
+    Raises:
+        ConfigurationError: Something given as a listener cannot be one.
+    """
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        listeners = tuple(listeners)
+        problems = [problem for listener in listeners if (problem := _problem(listener))]
+        if problems:
+            raise ConfigurationError(problems)
+        self._handlers: dict[type[TaskRunnerEvent], tuple[Callable[[Any], object], ...]] = {
+            kind: tuple(_handlers(listeners, name)) for kind, name in _METHODS.items()
+        }
+
+    def hears(self, kind: type[TaskRunnerEvent]) -> bool:
+        """Return whether anybody listens, so that no event is built for nobody."""
+        return bool(self._handlers[kind])
+
+    def publish(self, event: TaskRunnerEvent) -> None:
+        """Call each listener; what one raises is logged and reaches neither the others nor the worker."""
+        for handler in self._handlers[type(event)]:
+            try:
+                handler(event)
+            except (Exception, SystemExit):
+                logger.exception("A listener failed on %s: %r", type(event).__name__, handler)
+
+
+def _handlers(listeners: Iterable[Listener], name: str) -> Iterator[Callable[[Any], object]]:
+    for listener in listeners:
+        handler = getattr(listener, name, None)
+        if handler is None or getattr(type(listener), name, None) is getattr(TaskRunnerEventsListener, name):
+            continue
+        yield handler
+
+
+def _problem(listener: Listener) -> str | None:
+    if isinstance(listener, type):
+        return f"event listener {listener.__name__} is a class: give an instance, {listener.__name__}()"
+    handlers = [getattr(listener, name, None) for name in _METHODS.values()]
+    if not any(handlers):
+        return f"event listener {listener!r} has none of the methods {', '.join(_METHODS.values())}"
+    for name in _METHODS.values():
+        handler = getattr(listener, name, None)
+        if handler is not None and not callable(handler):
+            return f"event listener {listener!r}: {name} is not callable"
+        if inspect.iscoroutinefunction(handler):
+            return (
+                f"event listener {listener!r}: {name} is async; events are published synchronously, use def"
+            )
+    return None

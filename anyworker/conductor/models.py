@@ -168,6 +168,18 @@ class WorkflowTask(WireModel):
     evaluator_type: str | None = None
     expression: str | None = None
     async_complete: bool = False
+    case_value_param: str | None = None
+    default_exclusive_join_task: list[str] = []
+    dynamic_fork_tasks_input_param_name: str | None = None
+    dynamic_fork_tasks_param: str | None = None
+    dynamic_task_name_param: str | None = None
+    loop_condition: str | None = None
+    loop_over: list["WorkflowTask"] = []
+    metadata: dict[str, Any] = {}
+    on_state_change: dict[str, Any] = {}
+    script_expression: str | None = None
+    sink: str | None = None
+    sub_workflow_param: dict[str, Any] | None = None
 
 
 class WorkflowDef(WireModel):
@@ -188,8 +200,17 @@ class WorkflowDef(WireModel):
     owner_email: str | None = None
     timeout_policy: Literal["TIME_OUT_WF", "ALERT_ONLY"] = "ALERT_ONLY"
     timeout_seconds: int = 0
+    failure_workflow_version: int | None = None
+    enforce_schema: bool = True
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    metadata: dict[str, Any] = {}
+    masked_fields: list[str] = []
+    owner_app: str | None = None
     create_time: int = 0
     update_time: int = 0
+    created_by: str | None = None
+    updated_by: str | None = None
 
 
 class StartWorkflow(WireModel):
@@ -219,11 +240,23 @@ class Workflow(WireModel):
     correlation_id: str | None = None
     reason_for_incompletion: str | None = None
     failed_reference_task_names: list[str] = []
+    failed_task_names: list[str] = []
+    task_to_domain: dict[str, str] = {}
+    parent_workflow_id: str | None = None
+    parent_workflow_task_id: str | None = None
     priority: int = 0
     create_time: int = 0
     start_time: int = 0
     update_time: int = 0
     end_time: int = 0
+
+
+class TaskPage(WireModel):
+    """Tasks that a search found."""
+
+    total_hits: int = 0
+    """On all pages."""
+    results: list[Task] = []
 
 
 class PollData(WireModel):

@@ -1,0 +1,119 @@
+"""What every endpoint needs: the token, its renewal, errors of ours, and paths that a URL can hold."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import attrs
+
+from anyworker.conductor.answers import Request, answer_error, is_markup, not_json_error
+from anyworker.conductor.auth import Authentication
+from anyworker.conductor.exchange import Answer, Timeouts
+from anyworker.conductor.replay import Operation
+from anyworker.conductor.wire import JSON, Wire
+from anyworker.errors import DeclarationError
+
+
+@attrs.frozen(eq=False)
+class Calls:
+    """Send requests with a token and return the answers to those that succeeded."""
+
+    wire: Wire
+    authentication: Authentication
+
+    async def call(
+        self,
+        operation: Operation,
+        target: bytes,
+        body: bytes = b"",
+        *,
+        content_type: bytes = JSON,
+        timeouts: Timeouts | None = None,
+    ) -> Answer:
+        """Send a request and return its answer, whose status is 2xx.
+
+        After 401 or 403 it is sent once more with a newer token, if there can be one: what was refused was
+        not executed.
+
+        Args:
+            operation: What kind of request it is.
+            target: From `target`.
+            body: Empty for none.
+            content_type: The body's, as a header line.
+            timeouts: Limits other than the usual ones.
+
+        Raises:
+            ConductorError: The request failed.
+        """
+        grant = await self.authentication.grant()
+        headers = grant.headers + content_type if body else grant.headers
+        answer = await self.wire.send(operation, target, headers, body, timeouts)
+        if 200 <= answer.status < 300:
+            return answer
+        if answer.status in {401, 403} and (newer := await self.authentication.successor(grant)):
+            headers = newer.headers + content_type if body else newer.headers
+            answer = await self.wire.send(operation, target, headers, body, timeouts)
+            if 200 <= answer.status < 300:
+                return answer
+        raise answer_error(answer, self.request(operation, target))
+
+    async def text(
+        self, operation: Operation, target: bytes, body: bytes = b"", *, content_type: bytes = JSON
+    ) -> str:
+        """Send a request and return the text of its answer, which may be empty.
+
+        Raises:
+            ConductorError: The request failed, or a page came back: something else than the server took it.
+        """
+        answer = await self.call(operation, target, body, content_type=content_type)
+        if is_markup(answer):
+            raise not_json_error(answer, self.request(operation, target), "")
+        return answer.body.decode("utf-8", "replace").strip().strip('"')
+
+    def target(self, path: str, query: Mapping[str, object] | None = None) -> bytes:
+        """Return what a request line has for a path below the API's URL; a query's None is left out."""
+        return self.wire.target(path + query_text(query) if query else path)
+
+    def request(self, operation: Operation, target: bytes) -> Request:
+        """Return what errors tell of a request."""
+        return self.wire.request(operation, target)
+
+
+def query_text(query: Mapping[str, object]) -> str:
+    """Return a query with its question mark; None is left out, a list repeats its name, True is ``true``."""
+    pairs = [
+        f"{name}={_quoted(item)}"
+        for name, value in query.items()
+        for item in (value if isinstance(value, list | tuple) else (value,))
+        if item is not None
+    ]
+    return "?" + "&".join(pairs) if pairs else ""
+
+
+def _quoted(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise _unusable(value, str(error)) from None
+
+
+def segment(name: str, what: str) -> str:
+    """Return a name as one segment of a path, percent-encoded.
+
+    Args:
+        name: A task type, an id.
+        what: What to call it in an error.
+
+    Raises:
+        DeclarationError: No server can be asked for it: empty, ``.``, ``..``, or with ``/`` or a backslash,
+            which Conductor's server refuses also when they are encoded.
+    """
+    if not name:
+        raise _unusable(name, f"{what} must not be empty")
+    if name in {".", ".."} or "/" in name or "\\" in name:
+        raise _unusable(name, f"as a {what} it must not be '.' or '..' nor hold '/' or a backslash")
+    return _quoted(name)
+
+
+def _unusable(value: object, reason: str) -> DeclarationError:
+    return DeclarationError(f"{value!r} cannot be part of a URL: {reason}")

@@ -1,0 +1,104 @@
+"""One request and its answer, whatever its status: repeats where that is safe, errors of ours."""
+
+from collections.abc import Mapping
+
+import anyio.to_thread
+import attrs
+import httpx
+
+from anyworker.conductor.answers import ApiUrl, Request, transport_error
+from anyworker.conductor.exchange import Answer, Exchange, Timeouts
+from anyworker.conductor.foreign import ForeignExchange
+from anyworker.conductor.http1 import Http1Transport
+from anyworker.conductor.replay import Operation
+from anyworker.configuration import Configuration
+
+JSON = b"Content-Type: application/json\r\n"
+TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
+_DISCONNECTS = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_OWN_HEADERS = {"user-agent": "anyworker", "accept": "application/json, text/plain"}
+# The server closes a connection that was idle for 60 s without notice.
+_PROXY_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=50.0)
+
+
+@attrs.frozen(eq=False)
+class Wire:
+    """The API at its URL, through one exchange."""
+
+    exchange: Exchange
+    api: ApiUrl
+    timeouts: Timeouts
+
+    async def send(
+        self,
+        operation: Operation,
+        target: bytes,
+        headers: bytes,
+        body: bytes = b"",
+        timeouts: Timeouts | None = None,
+    ) -> Answer:
+        """Send a request; once more if the connection broke and a second copy does no harm.
+
+        A request that timed out is not repeated here, nor one that could not be sent at all: both are for
+        callers, who know how long to wait.
+
+        Raises:
+            TransportError: No usable answer.
+        """
+        limits = timeouts or self.timeouts
+        exchange = self.exchange.exchange
+        try:
+            try:
+                return await exchange(operation.method, target, headers, body, limits)
+            except _DISCONNECTS:
+                if not operation.may_repeat:
+                    raise
+            return await exchange(operation.method, target, headers, body, limits)
+        except httpx.RequestError as failure:
+            raise transport_error(failure, self.request(operation, target)) from failure
+
+    def target(self, path: str) -> bytes:
+        """Return what a request line has for a path below the API's URL."""
+        return (self.api.prefix + path).encode("ascii")
+
+    def request(self, operation: Operation, target: bytes) -> Request:
+        """Return what errors tell of a request."""
+        return Request(self.api, operation.method.decode(), target.decode()[len(self.api.prefix) :])
+
+
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """Return the lines that every request has: the user's headers and, unless they say otherwise, ours."""
+    given = {name.lower() for name in headers}
+    lines = {**{name: value for name, value in _OWN_HEADERS.items() if name not in given}, **headers}
+    return "".join(f"{name}: {value.strip()}\r\n" for name, value in lines.items()).encode("latin-1")
+
+
+async def open_exchange(configuration: Configuration) -> Exchange:
+    """Return what carries requests: the transport given, httpx's own if there is a proxy, else ours."""
+    api, proxy = api_url(configuration), configuration.proxy
+    if configuration.transport is not None:
+        return ForeignExchange(configuration.transport, api.origin)
+    context = None
+    if api.url.startswith("https:") or (proxy or "").startswith("https:"):
+        # Reading the system's certificates takes tens of milliseconds.
+        context = await anyio.to_thread.run_sync(configuration.ssl_context)
+    if proxy:
+        transport = httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy, limits=_PROXY_LIMITS)
+        return ForeignExchange(transport, api.origin)
+    return Http1Transport(ssl_context=context).origin(api.origin)
+
+
+def api_url(configuration: Configuration) -> ApiUrl:
+    """Return the API's URL with the name of its source."""
+    source = configuration.sources["server_api_url"]
+    named = "server_api_url" if source in {"argument", "default"} else source
+    return ApiUrl(configuration.server_api_url, named)
+
+
+def timeouts(configuration: Configuration) -> Timeouts:
+    """Return the limits of an ordinary exchange."""
+    return Timeouts(
+        connect=configuration.connect_timeout,
+        read=configuration.read_timeout,
+        write=configuration.write_timeout,
+    )

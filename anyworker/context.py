@@ -1,0 +1,157 @@
+"""What a function can ask and say about the task it runs for."""
+
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from anyworker.conductor.models import Task, TaskExecLog
+from anyworker.errors import NoTaskContextError
+from anyworker.policy.outcome import Draft
+
+LONGEST_CALLBACK = 10 * 365 * 24 * 3600
+"""Seconds; the server loses tasks whose time to come back lies past the year 9999."""
+
+_current: ContextVar["TaskContext | None"] = ContextVar("anyworker_task_context", default=None)
+
+
+def now_ms() -> int:
+    """Return the wall clock in epoch milliseconds, as the server stamps logs."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def callback_seconds(value: float) -> int:
+    """Return a time to come back in whole seconds.
+
+    Raises:
+        ValueError: It is negative, which the server would never deliver, or longer than ten years.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        message = f"callback_after_seconds={value!r}: expected a number of seconds"
+        raise TypeError(message)
+    if not 0 <= value <= LONGEST_CALLBACK:
+        message = f"callback_after_seconds={value!r}: expected seconds from 0 to {LONGEST_CALLBACK}"
+        raise ValueError(message)
+    return int(value)
+
+
+def _dict_or_empty(value: dict[str, Any] | None) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    message = f"the output of TaskInProgress is a dict, got {type(value).__name__}"
+    raise TypeError(message)
+
+
+@attrs.frozen
+class TaskInProgress:
+    """Returned by a function that is not done: the server hands the task out again later.
+
+    Example::
+
+        return TaskInProgress(callback_after_seconds=30, output={"progress": 40})
+    """
+
+    callback_after_seconds: int = attrs.field(default=60, converter=callback_seconds)
+    """Seconds until the task is handed out again; 0 for at once."""
+    output: dict[str, Any] = attrs.field(default=None, converter=_dict_or_empty)
+    """Kept as the task's output until the next update."""
+
+
+class TaskContext:
+    """The task that runs, for its function and for whatever it calls."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._callback_after: int | None = None
+
+    @property
+    def task(self) -> Task:
+        """The whole task as polled."""
+        return self._draft.task
+
+    def get_task_id(self) -> str:
+        """Return the task's id: new for each attempt, the same over call-backs."""
+        return self._draft.task.task_id
+
+    def get_workflow_instance_id(self) -> str:
+        """Return the id of the workflow run that the task belongs to."""
+        return self._draft.task.workflow_instance_id
+
+    def get_task_def_name(self) -> str:
+        """Return the name of the task's definition, which is its type."""
+        return self._draft.task.task_def_name
+
+    def get_retry_count(self) -> int:
+        """Return the attempt, from 0."""
+        return self._draft.task.retry_count
+
+    def get_poll_count(self) -> int:
+        """Return how often the function was called in this attempt, this call included: from 1.
+
+        Polls whose task was handed back without a call do not count, so it serves as a checkpoint.
+        """
+        return self._draft.calls
+
+    def get_input(self) -> dict[str, Any]:
+        """Return the task's input."""
+        return self._draft.task.input_data
+
+    def get_callback_after_seconds(self) -> int:
+        """Return what `set_callback_after` set, 0 if nothing."""
+        return self._callback_after or 0
+
+    @property
+    def callback_after(self) -> int | None:
+        """What `set_callback_after` set, None if it was not called."""
+        return self._callback_after
+
+    def set_callback_after(self, seconds: float) -> None:
+        """Ask to be called again: a plain value returned then is progress, not the end.
+
+        Raises:
+            ValueError: The time is negative or longer than ten years.
+        """
+        self._callback_after = callback_seconds(seconds)
+
+    def set_output(self, output_data: dict[str, Any]) -> None:
+        """Set the task's output; keys that the function returns go over it. Sent with failures, too.
+
+        Raises:
+            TypeError: It is not a dict.
+        """
+        if not isinstance(output_data, dict):
+            message = f"set_output takes a dict, got {type(output_data).__name__}"
+            raise TypeError(message)
+        self._draft.output = dict(output_data)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `set_output` set anything."""
+        return bool(self._draft.output)
+
+    def add_log(self, message: object) -> None:
+        """Add a line to the task's log on the server. It is sent with the result."""
+        line = TaskExecLog(log=str(message), task_id=self._draft.task.task_id, created_time=now_ms())
+        self._draft.logs.append(line)
+
+
+def get_task_context() -> TaskContext:
+    """Return the context of the task that runs here: in its coroutine, its thread, or what they call.
+
+    Raises:
+        NoTaskContextError: No task runs here.
+    """
+    context = _current.get()
+    if context is None:
+        raise NoTaskContextError
+    return context
+
+
+def enter(draft: Draft) -> TaskContext:
+    """Make this task the current one of the running task of the event loop and of threads it starts."""
+    context = TaskContext(draft)
+    _current.set(context)
+    return context

@@ -1,0 +1,171 @@
+"""The registered definitions."""
+
+from typing import Any
+
+from anyworker.devserver import validation
+from anyworker.devserver.definitions import (
+    TaskDefinition,
+    read_task_definition,
+    read_workflow_definition,
+    stamped,
+)
+from anyworker.devserver.errors import Violation, conflict, failure, invalid, not_found
+from anyworker.devserver.plans import Plan, plan
+
+
+class Catalog:
+    """Task and workflow definitions by name (and version)."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, TaskDefinition] = {}
+        self._workflows: dict[str, dict[int, dict[str, Any]]] = {}
+        self._plans: dict[tuple[str, int], Plan] = {}
+
+    # Task definitions
+
+    def register_tasks(self, sources: list[Any], now: int) -> None:
+        """Store task definitions, each replacing the one of its name as a whole; all of them or none.
+
+        Raises:
+            RequestRefused: 400 with every broken rule, 500 for a field of the wrong type.
+        """
+        wires = [read_task_definition(source) for source in sources]
+        broken = [Violation("registerTaskDef.arg0", "TaskDefList is empty")] if not wires else []
+        for position, wire in enumerate(wires):
+            broken.extend(validation.task_definition(wire, f"registerTaskDef.arg0[{position}]"))
+        if broken:
+            raise invalid(broken)
+        for wire in wires:
+            self._store_task(stamped(wire, createTime=now, createdBy=""))
+
+    def replace_task(self, source: object, now: int) -> None:
+        """Replace a registered task definition, keeping the time of its registration.
+
+        Raises:
+            RequestRefused: 400, 404 or 500.
+        """
+        wire = read_task_definition(source)
+        if broken := list(validation.task_definition(wire, "updateTaskDef.arg0")):
+            raise invalid(broken)
+        former = self._tasks.get(wire["name"])
+        if former is None:
+            raise not_found(f"No such task by name {wire['name']}")
+        created = former.wire["createTime"]
+        self._store_task(stamped(wire, createTime=created, updateTime=now, createdBy="", updatedBy=""))
+
+    def _store_task(self, wire: dict[str, Any]) -> None:
+        self._tasks[wire["name"]] = TaskDefinition.of(wire)
+        self._plans.clear()
+
+    def task(self, name: str) -> TaskDefinition:
+        """Return a task definition.
+
+        Raises:
+            RequestRefused: 404.
+        """
+        found = self._tasks.get(name)
+        if found is None:
+            raise not_found(f"No such taskType found by name: {name}")
+        return found
+
+    def tasks(self) -> list[TaskDefinition]:
+        """Return all task definitions."""
+        return list(self._tasks.values())
+
+    def remove_task(self, name: str) -> None:
+        """Forget a task definition.
+
+        Raises:
+            RequestRefused: 500, there is none of this name.
+        """
+        if self._tasks.pop(name, None) is None:
+            raise failure("No such task definition")
+        self._plans.clear()
+
+    # Workflow definitions
+
+    def add_workflow(self, source: object, now: int, *, overwrite: bool = False) -> None:
+        """Store a new workflow definition, or replace one when told to.
+
+        Raises:
+            RequestRefused: 400, 409 (it exists) or 500.
+        """
+        wire = self.check_workflow(source, "registerWorkflowDef.arg0")
+        exists = wire["version"] in self._workflows.get(wire["name"], {})
+        if exists and not overwrite:
+            raise conflict(f"Workflow with {wire['name']}.{wire['version']} already exists!")
+        self._store_workflow(wire, **({"updateTime": now} if overwrite else {"createTime": now}))
+
+    def put_workflows(self, sources: list[Any], now: int) -> list[str]:
+        """Store workflow definitions, new or not; all of them or none. Return their names.
+
+        Raises:
+            RequestRefused: 400 or 500.
+        """
+        wires = [read_workflow_definition(source) for source in sources]
+        broken = [Violation("updateWorkflowDef.arg0", "WorkflowDefList is empty")] if not wires else []
+        for position, wire in enumerate(wires):
+            broken.extend(validation.workflow_definition(wire, f"updateWorkflowDef.arg0[{position}]"))
+        if broken:
+            raise invalid(broken)
+        for wire in wires:
+            self._store_workflow(wire, updateTime=now)
+        return [wire["name"] for wire in wires]
+
+    def check_workflow(self, source: object, path: str) -> dict[str, Any]:
+        """Read and validate a workflow definition without storing it.
+
+        Raises:
+            RequestRefused: 400 or 500.
+        """
+        wire = read_workflow_definition(source)
+        if broken := list(validation.workflow_definition(wire, path)):
+            raise invalid(broken)
+        return wire
+
+    def _store_workflow(self, wire: dict[str, Any], **stamps: int) -> None:
+        key = (wire["name"], wire["version"])
+        self._workflows.setdefault(key[0], {})[key[1]] = {**wire, **stamps}
+        self._plans.pop(key, None)
+
+    def workflow(self, name: str, version: int | None) -> dict[str, Any] | None:
+        """Return a workflow definition, without a version the latest; None if there is none."""
+        versions = self._workflows.get(name)
+        if not versions:
+            return None
+        return versions.get(max(versions) if version is None else version)
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Return all workflow definitions."""
+        return [wire for versions in self._workflows.values() for wire in versions.values()]
+
+    def remove_workflow(self, name: str, version: int) -> None:
+        """Forget a version of a workflow definition.
+
+        Raises:
+            RequestRefused: 500, there is none.
+        """
+        if self._workflows.get(name, {}).pop(version, None) is None:
+            raise failure(f"No such workflow definition: {name} version: {version}")
+        self._plans.pop((name, version), None)
+
+    # Plans
+
+    def plan(self, name: str, version: int | None) -> Plan | None:
+        """Return a registered workflow with the task definitions of this moment; None if there is none.
+
+        Raises:
+            RequestRefused: 400, it has a task that this server does not execute.
+        """
+        wire = self.workflow(name, version)
+        if wire is None:
+            return None
+        key = (name, wire["version"])
+        found = self._plans.get(key)
+        if found is None:
+            found = self._plans[key] = plan(wire, self._tasks.get)
+        return found
+
+    def inline_plan(self, wire: dict[str, Any]) -> Plan:
+        """Return a workflow that is not registered with the task definitions of this moment."""
+        return plan(wire, self._tasks.get)

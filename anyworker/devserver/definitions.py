@@ -1,0 +1,250 @@
+"""Task and workflow definitions: from the JSON of a request to what the engine runs and the API returns."""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from anyworker.devserver import fields
+from anyworker.devserver.jsontext import encode
+
+TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
+WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
+WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
+
+_OPTIONAL_STEP_TEXTS = (
+    "dynamicTaskNameParam",
+    "caseValueParam",
+    "caseExpression",
+    "scriptExpression",
+    "dynamicForkJoinTasksParam",
+    "dynamicForkTasksParam",
+    "dynamicForkTasksInputParamName",
+)
+
+
+@attrs.frozen(eq=False)
+class TaskDefinition:
+    """How tasks of one name are retried and timed out."""
+
+    wire: dict[str, Any]
+    """As the API returns it."""
+    encoded: msgspec.Raw
+    """The same as JSON, to be put into tasks."""
+
+    name: str
+    retry_count: int
+    retry_logic: str
+    retry_delay_seconds: int
+    backoff_scale_factor: int
+    max_retry_delay_seconds: int
+    backoff_jitter_ms: int
+    timeout_seconds: int
+    timeout_policy: str
+    response_timeout_seconds: int
+    poll_timeout_seconds: int
+    total_timeout_seconds: int
+    input_template: dict[str, Any]
+
+    @classmethod
+    def of(cls, wire: dict[str, Any]) -> "TaskDefinition":
+        """Make a definition of what :func:`read_task_definition` returned."""
+        return cls(
+            wire,
+            msgspec.Raw(encode(wire)),
+            wire.get("name") or "",
+            wire["retryCount"],
+            wire["retryLogic"],
+            wire["retryDelaySeconds"],
+            wire["backoffScaleFactor"],
+            wire["maxRetryDelaySeconds"],
+            wire["backoffJitterMs"],
+            wire["timeoutSeconds"],
+            wire["timeoutPolicy"],
+            wire["responseTimeoutSeconds"],
+            wire.get("pollTimeoutSeconds") or 0,
+            wire["totalTimeoutSeconds"],
+            wire["inputTemplate"],
+        )
+
+
+class _Reader:
+    """Take the fields of one JSON object; an absent field has its default, null is the type's own zero."""
+
+    def __init__(self, source: dict[str, Any]) -> None:
+        self._source = source
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        return fields.text(self._source[key]) if key in self._source else default
+
+    def whole(self, key: str, default: int = 0) -> int:
+        return (fields.whole(self._source[key]) or 0) if key in self._source else default
+
+    def boxed(self, key: str) -> int | None:
+        return fields.whole(self._source.get(key), "java.lang.Integer")
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        return bool(fields.flag(self._source[key])) if key in self._source else default
+
+    def texts(self, key: str) -> list[str]:
+        return fields.texts(self._source.get(key)) or []
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        return fields.mapping(self._source.get(key)) or {}
+
+    def choice(self, key: str, choice: fields.Choice, default: str) -> str:
+        return choice.take(self._source.get(key)) or default
+
+    def records(self, key: str, cls: str) -> list[Any]:
+        value = self._source.get(key)
+        return [] if value is None else fields.records(value, cls)
+
+    def schema(self, key: str) -> dict[str, Any] | None:
+        value = self._source.get(key)
+        if value is None:
+            return None
+        schema = _Reader(fields.record(value, f"{fields.METADATA}.SchemaDef"))
+        return _present(
+            createTime=0,
+            updateTime=0,
+            name=schema.text("name"),
+            version=schema.whole("version", 1),
+            type=fields.SCHEMA_TYPE.take(value.get("type")),
+            data=fields.mapping(value.get("data")),
+            externalRef=schema.text("externalRef"),
+        )
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def read_task_definition(source: object) -> dict[str, Any]:
+    """Return a task definition with the server's defaults, keys in the server's order; nothing is validated.
+
+    Raises:
+        RequestRefused: 500, a field has the wrong type.
+    """
+    take = _Reader(fields.record(source, TASK_DEF))
+    return _present(
+        ownerApp=take.text("ownerApp"),
+        createTime=0,
+        updateTime=0,
+        createdBy=None,
+        name=take.text("name"),
+        description=take.text("description"),
+        retryCount=take.whole("retryCount", 3),
+        timeoutSeconds=take.whole("timeoutSeconds"),
+        inputKeys=take.texts("inputKeys"),
+        outputKeys=take.texts("outputKeys"),
+        runtimeMetadata=take.texts("runtimeMetadata"),
+        timeoutPolicy=take.choice("timeoutPolicy", fields.TASK_TIMEOUT_POLICY, "TIME_OUT_WF"),
+        retryLogic=take.choice("retryLogic", fields.RETRY_LOGIC, "FIXED"),
+        retryDelaySeconds=take.whole("retryDelaySeconds", 60),
+        responseTimeoutSeconds=take.whole("responseTimeoutSeconds", 3600),
+        concurrentExecLimit=take.boxed("concurrentExecLimit"),
+        inputTemplate=take.mapping("inputTemplate"),
+        rateLimitPerFrequency=take.boxed("rateLimitPerFrequency") or 0,
+        rateLimitFrequencyInSeconds=take.boxed("rateLimitFrequencyInSeconds") or 1,
+        isolationGroupId=take.text("isolationGroupId"),
+        executionNameSpace=take.text("executionNameSpace"),
+        ownerEmail=take.text("ownerEmail"),
+        pollTimeoutSeconds=take.boxed("pollTimeoutSeconds"),
+        backoffScaleFactor=take.whole("backoffScaleFactor", 1),
+        maxRetryDelaySeconds=take.whole("maxRetryDelaySeconds"),
+        backoffJitterMs=take.whole("backoffJitterMs"),
+        baseType=take.text("baseType"),
+        totalTimeoutSeconds=take.whole("totalTimeoutSeconds"),
+        taskStatusListenerEnabled=take.flag("taskStatusListenerEnabled", default=True),
+        inputSchema=take.schema("inputSchema"),
+        outputSchema=take.schema("outputSchema"),
+        enforceSchema=take.flag("enforceSchema"),
+    )
+
+
+def stamped(wire: dict[str, Any], **stamps: Any) -> dict[str, Any]:
+    """Return a task definition with the fields that the server sets, in their place."""
+    result: dict[str, Any] = {}
+    for key, value in wire.items():
+        result[key] = stamps.pop(key, value)
+        if key == "updateTime":
+            result.update({name: stamps.pop(name) for name in ("createdBy", "updatedBy") if name in stamps})
+    return result
+
+
+def read_workflow_definition(source: object) -> dict[str, Any]:
+    """Return a workflow definition with the server's defaults, keys in the server's order; nothing is validated.
+
+    Raises:
+        RequestRefused: 500, a field has the wrong type.
+    """
+    take = _Reader(fields.record(source, WORKFLOW_DEF))
+    return _present(
+        ownerApp=take.text("ownerApp"),
+        createTime=0,
+        updateTime=0,
+        name=take.text("name"),
+        description=take.text("description"),
+        version=take.whole("version", 1),
+        tasks=[read_step(item) for item in take.records("tasks", WORKFLOW_TASK)],
+        inputParameters=take.texts("inputParameters"),
+        outputParameters=take.mapping("outputParameters"),
+        failureWorkflow=take.text("failureWorkflow"),
+        failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
+        schemaVersion=take.whole("schemaVersion", 2),
+        restartable=take.flag("restartable", default=True),
+        workflowStatusListenerEnabled=take.flag("workflowStatusListenerEnabled"),
+        ownerEmail=take.text("ownerEmail"),
+        timeoutPolicy=take.choice("timeoutPolicy", fields.WORKFLOW_TIMEOUT_POLICY, "ALERT_ONLY"),
+        timeoutSeconds=take.whole("timeoutSeconds"),
+        variables=take.mapping("variables"),
+        inputTemplate=take.mapping("inputTemplate"),
+        inputSchema=take.schema("inputSchema"),
+        outputSchema=take.schema("outputSchema"),
+        enforceSchema=take.flag("enforceSchema", default=True),
+        metadata=take.mapping("metadata"),
+        maskedFields=take.texts("maskedFields"),
+    )
+
+
+def read_step(source: object) -> dict[str, Any]:
+    """Return one task of a workflow definition with the server's defaults, nested tasks included.
+
+    Raises:
+        RequestRefused: 500, a field has the wrong type.
+    """
+    item = fields.record(source, WORKFLOW_TASK)
+    take = _Reader(item)
+
+    def steps(value: object) -> list[dict[str, Any]]:
+        return [read_step(step) for step in fields.records(value, WORKFLOW_TASK)]
+
+    inline = item.get("taskDefinition")
+    return _present(
+        name=take.text("name"),
+        taskReferenceName=take.text("taskReferenceName"),
+        description=take.text("description"),
+        inputParameters=take.mapping("inputParameters"),
+        type=take.text("type") or "SIMPLE",
+        **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
+        decisionCases={key: steps(value) for key, value in take.mapping("decisionCases").items()},
+        defaultCase=steps(item.get("defaultCase") or []),
+        forkTasks=[steps(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")],
+        startDelay=take.whole("startDelay"),
+        subWorkflowParam=fields.mapping(item.get("subWorkflowParam")),
+        joinOn=take.texts("joinOn"),
+        sink=take.text("sink"),
+        optional=take.flag("optional"),
+        taskDefinition=None if inline is None else read_task_definition(inline),
+        defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
+        asyncComplete=take.flag("asyncComplete"),
+        loopCondition=take.text("loopCondition"),
+        loopOver=steps(item.get("loopOver") or []),
+        retryCount=take.boxed("retryCount"),
+        evaluatorType=take.text("evaluatorType"),
+        expression=take.text("expression"),
+        joinStatus=take.text("joinStatus"),
+        onStateChange=take.mapping("onStateChange"),
+        permissive=take.flag("permissive"),
+        metadata=take.mapping("metadata"),
+    )

@@ -1,0 +1,190 @@
+"""Fields of a JSON body as the server takes them: what is coerced, and what it says to the rest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from anyworker.devserver.errors import RequestRefused
+from anyworker.devserver.jsontext import parse_error
+
+METADATA = "com.netflix.conductor.common.metadata"
+_MAP = "java.util.LinkedHashMap<java.lang.String,java.lang.Object>"
+_RANGES = {"int": 2**31, "java.lang.Integer": 2**31, "long": 2**63}
+
+
+def _mismatch(expected: str, value: object) -> RequestRefused:
+    return parse_error(f"Cannot deserialize value of type `{expected}` from {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return f"Boolean value (token `JsonToken.VALUE_{str(value).upper()}`)"
+        case int():
+            return "Integer value (token `JsonToken.VALUE_NUMBER_INT`)"
+        case float():
+            return "Floating-point value (token `JsonToken.VALUE_NUMBER_FLOAT`)"
+        case str():
+            return "String value (token `JsonToken.VALUE_STRING`)"
+        case list():
+            return "Array value (token `JsonToken.START_ARRAY`)"
+        case _:
+            return "Object value (token `JsonToken.START_OBJECT`)"
+
+
+def _no_constructor(cls: str, value: object) -> RequestRefused:
+    """Refuse a scalar where an object of a class belongs."""
+    match value:
+        case bool():
+            form, given = "boolean/Boolean", f"boolean value ({str(value).lower()})"
+        case int():
+            form, given = "int/Int", f"Number value ({value})"
+        case float():
+            form, given = "double/Double", f"Number value ({value})"
+        case "":
+            return parse_error(
+                f'Cannot coerce empty String ("") to `{cls}` value '
+                "(but could if coercion was enabled using `CoercionConfig`)"
+            )
+        case _:
+            form, given = "String", f"String value ('{value}')"
+    return parse_error(
+        f"Cannot construct instance of `{cls}` (although at least one Creator exists): "
+        f"no {form}-argument constructor/factory method to deserialize from {given}"
+    )
+
+
+def record(value: object, cls: str) -> dict[str, Any]:
+    """Take an object of a class of the server's, named by its full name."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        raise _mismatch(cls, value)
+    raise _no_constructor(cls, value)
+
+
+def records(value: object, cls: str) -> list[Any]:
+    """Take a list of objects of a class; the items are not looked at."""
+    if not isinstance(value, list):
+        raise _mismatch(f"java.util.ArrayList<{cls}>", value)
+    return value
+
+
+def mapping(value: object) -> dict[str, Any] | None:
+    """Take an object with any keys and values, or null."""
+    if value is None or isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        raise _no_constructor("java.util.LinkedHashMap", value)
+    raise _mismatch(_MAP, value)
+
+
+def texts(value: object) -> list[str] | None:
+    """Take a list of texts, or null."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raise _no_constructor("java.util.ArrayList", value)
+    if not isinstance(value, list):
+        raise _mismatch("java.util.ArrayList<java.lang.String>", value)
+    return [text(item) or "" for item in value]
+
+
+def text(value: object) -> str | None:
+    """Take a text, or a scalar as its text, or null."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)):
+        raise _mismatch("java.lang.String", value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def whole(value: object, kind: str = "int") -> int | None:
+    """Take a whole number, also as text; a fraction is cut off; null stays null.
+
+    Args:
+        value: What JSON gave.
+        kind: The Java type: ``int``, ``long`` or ``java.lang.Integer``.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or isinstance(value, (dict, list)):
+        raise _mismatch(kind, value)
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            raise parse_error(
+                f'Cannot deserialize value of type `{kind}` from String "{value}": not a valid `{kind}` value'
+            ) from None
+    number = int(value)  # type: ignore[call-overload]  # JSON has no further kind of scalar
+    limit = _RANGES[kind]
+    if not -limit <= number < limit:
+        raise parse_error(f"Numeric value ({number}) out of range of {kind} ({-limit} - {limit - 1})")
+    return int(number)
+
+
+def flag(value: object) -> bool | None:
+    """Take a boolean, also as text or number; null stays null."""
+    match value:
+        case None | bool():
+            return value
+        case int() | float():
+            return value != 0
+        case "true" | "True" | "TRUE":
+            return True
+        case "false" | "False" | "FALSE" | "":
+            return False
+        case str():
+            raise parse_error(
+                f'Cannot deserialize value of type `boolean` from String "{value}": '
+                'only "true"/"True"/"TRUE" or "false"/"False"/"FALSE" recognized'
+            )
+    raise _mismatch("boolean", value)
+
+
+@attrs.frozen
+class Choice:
+    """An enum of the server's."""
+
+    cls: str
+    names: Sequence[str]
+    """In declaration order: a number in JSON is an index into it."""
+    shown: Sequence[str] = ()
+    """In the order of the error message, where that differs."""
+
+    def take(self, value: object) -> str | None:
+        """Take a name of the enum, or the index of one, or null."""
+        match value:
+            case None:
+                return None
+            case str() if value in self.names:
+                return value
+            case "":
+                raise _no_constructor(self.cls, value)
+            case str():
+                raise parse_error(
+                    f'Cannot deserialize value of type `{self.cls}` from String "{value}": not one of the '
+                    f"values accepted for Enum class: [{', '.join(self.shown or self.names)}]"
+                )
+            case int() if not isinstance(value, bool) and 0 <= value < len(self.names):
+                return self.names[value]
+        raise _mismatch(self.cls, value)
+
+
+RESULT_STATUS = Choice(
+    f"{METADATA}.tasks.TaskResult$Status",
+    ("IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"),
+    ("CANCELED", "COMPLETED", "FAILED_WITH_TERMINAL_ERROR", "FAILED", "IN_PROGRESS"),
+)
+RETRY_LOGIC = Choice(
+    f"{METADATA}.tasks.TaskDef$RetryLogic", ("FIXED", "EXPONENTIAL_BACKOFF", "LINEAR_BACKOFF")
+)
+TASK_TIMEOUT_POLICY = Choice(
+    f"{METADATA}.tasks.TaskDef$TimeoutPolicy", ("RETRY", "TIME_OUT_WF", "ALERT_ONLY")
+)
+WORKFLOW_TIMEOUT_POLICY = Choice(
+    f"{METADATA}.workflow.WorkflowDef$TimeoutPolicy", ("TIME_OUT_WF", "ALERT_ONLY")
+)
+SCHEMA_TYPE = Choice(f"{METADATA}.SchemaDef$Type", ("JSON", "AVRO", "PROTOBUF"))

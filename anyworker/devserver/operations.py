@@ -1,0 +1,137 @@
+"""What can be done to a workflow from outside: pause, resume, terminate, retry, restart and more."""
+
+from anyworker.devserver.engine import Engine
+from anyworker.devserver.errors import RequestRefused, conflict, failure, not_found
+from anyworker.devserver.limits import Ending
+from anyworker.devserver.records import TaskRecord, WorkflowRecord
+
+
+class Operations:
+    """The operations on workflows of an engine. Every one raises ``RequestRefused`` with 404 for an unknown id."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._decider = engine.decider
+
+    def decide(self, workflow_id: str, now: int) -> None:
+        """Let the decider look at a workflow."""
+        self._decider.decide(self._store.workflow(workflow_id), now)
+
+    def pause(self, workflow_id: str, now: int) -> None:
+        """Stop scheduling what follows; what is scheduled goes on.
+
+        Raises:
+            RequestRefused: 409, it has ended.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if workflow.is_terminal:
+            raise conflict(f"Workflow {_short(workflow)} has ended, status cannot be updated.")
+        if workflow.status != "PAUSED":
+            workflow.status = "PAUSED"
+            workflow.updated = now
+            self._decider.watch(workflow, now)
+
+    def resume(self, workflow_id: str, now: int) -> None:
+        """Go on scheduling.
+
+        Raises:
+            RequestRefused: 500, it is not paused.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if workflow.status != "PAUSED":
+            raise failure(
+                f"The workflow {workflow_id} is not PAUSED so cannot resume. "
+                f"Current status is {workflow.status}"
+            )
+        workflow.status = "RUNNING"
+        workflow.retried = workflow.updated = now
+        self._decider.decide(workflow, now)
+
+    def terminate(self, workflow_id: str, reason: str | None, now: int) -> None:
+        """End a workflow, cancelling its tasks.
+
+        Raises:
+            RequestRefused: 409, it is completed.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if workflow.status == "COMPLETED":
+            raise conflict("Cannot terminate a COMPLETED workflow.")
+        if workflow.status != "TERMINATED":
+            self._decider.end(workflow, Ending("TERMINATED", reason), now)
+
+    def retry(self, workflow_id: str, now: int) -> None:
+        """Go on with an ended workflow: a further attempt of each task that did not succeed.
+
+        Raises:
+            RequestRefused: 404, it is running; 409, there is nothing to retry.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if not workflow.is_terminal:
+            raise not_found(f"Workflow is still running.  status={workflow.status}")
+        if not workflow.tasks:
+            raise conflict("Workflow has not started yet")
+        unsuccessful: dict[str, TaskRecord] = {}
+        for task in workflow.tasks:
+            if task.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT", "CANCELED"}:
+                unsuccessful[task.reference] = task
+            else:
+                unsuccessful.pop(task.reference, None)
+        if not unsuccessful and workflow.status != "TIMED_OUT":
+            raise conflict(
+                "There are no retryable tasks! Use restart if you want to attempt entire workflow "
+                "execution again."
+            )
+        self._decider.reopen(workflow, sorted(unsuccessful.values(), key=lambda task: task.seq), now)
+
+    def restart(self, workflow_id: str, now: int) -> None:
+        """Run an ended workflow again from its first task; its former tasks are forgotten.
+
+        Raises:
+            RequestRefused: 409, it has not ended; 404, its definition forbids it.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if not workflow.is_terminal:
+            raise conflict(
+                f"Workflow: {_short(workflow)}.{workflow.status} is not in terminal state, unable to restart."
+            )
+        if workflow.status == "COMPLETED" and not workflow.plan.restartable:
+            raise _not_restartable(workflow)
+        self._store.revive(workflow)
+        self._store.remove_tasks(workflow)
+        workflow.tasks, workflow.output = [], {}
+        workflow.status, workflow.reason = "RUNNING", None
+        workflow.created = workflow.updated = now
+        workflow.ended = workflow.retried = 0
+        self._decider.decide(workflow, now)
+
+    def reset_callbacks(self, workflow_id: str, now: int) -> None:
+        """Make waiting call-backs deliverable now.
+
+        Raises:
+            RequestRefused: 409, it has ended.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if workflow.is_terminal:
+            raise conflict(f"Workflow is in terminal state. Status = {workflow.status}")
+        for task in workflow.tasks:
+            if task.status == "SCHEDULED" and task.callback_after > 0:
+                task.callback_after = 0
+                self._engine.queues.push(task, 0, now)
+        self._decider.watch(workflow, now)
+
+    def remove(self, workflow_id: str) -> None:
+        """Forget a workflow, whatever its state."""
+        workflow = self._store.workflow(workflow_id)
+        for task in workflow.tasks:
+            self._engine.queues.remove(task)
+        workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
+        self._store.remove(workflow)
+
+
+def _short(workflow: WorkflowRecord) -> str:
+    return f"{workflow.plan.name}.{workflow.plan.version}/{workflow.workflow_id}"
+
+
+def _not_restartable(workflow: WorkflowRecord) -> RequestRefused:
+    return not_found(f"Workflow: {_short(workflow)}.{workflow.status} is non-restartable")

@@ -1,0 +1,73 @@
+"""A worker's report on a task, as the server reads it."""
+
+from typing import Any
+
+import attrs
+
+from anyworker.devserver import fields
+
+TASK_RESULT = f"{fields.METADATA}.tasks.TaskResult"
+TASK_EXEC_LOG = f"{fields.METADATA}.tasks.TaskExecLog"
+MOST_LOGS = 10
+"""Lines that are kept of one report."""
+LONGEST_REASON = 500
+"""Characters that are kept of a reason."""
+
+
+@attrs.frozen
+class Report:
+    """What a worker says about a task."""
+
+    workflow_id: str | None
+    task_id: str | None
+    status: str | None
+    output: dict[str, Any]
+    reason: str | None = None
+    callback_after: int = 0
+    """Seconds."""
+    worker_id: str | None = None
+    logs: tuple[tuple[str | None, int], ...] = ()
+    """Text, which may be missing, and time."""
+    extend_lease: bool = False
+    sub_workflow_id: str | None = None
+    external_output: str | None = None
+    is_large: bool = False
+    """Whether the body was so large that the output must be measured."""
+
+    @classmethod
+    def read(cls, source: object, *, is_large: bool = False) -> "Report":
+        """Read the body of an update.
+
+        Raises:
+            RequestRefused: 500, it is no object or a field has the wrong type.
+        """
+        body = fields.record(source, TASK_RESULT)
+        take = body.get
+        reason = fields.text(take("reasonForIncompletion"))
+        return cls(
+            workflow_id=fields.text(take("workflowInstanceId")),
+            task_id=fields.text(take("taskId")),
+            status=fields.RESULT_STATUS.take(take("status")),
+            output=fields.mapping(take("outputData")) or {},
+            reason=None if reason is None else reason[:LONGEST_REASON],
+            callback_after=fields.whole(take("callbackAfterSeconds"), "long") or 0,
+            worker_id=fields.text(take("workerId")),
+            logs=_logs(take("logs")),
+            extend_lease=bool(fields.flag(take("extendLease"))),
+            sub_workflow_id=fields.text(take("subWorkflowId")),
+            external_output=fields.text(take("externalOutputPayloadStoragePath")) or None,
+            is_large=is_large,
+        )
+
+
+def _logs(value: object) -> tuple[tuple[str | None, int], ...]:
+    if not value and value != "":
+        return ()
+    return tuple(_log(item) for item in fields.records(value, TASK_EXEC_LOG)[:MOST_LOGS])
+
+
+def _log(item: object) -> tuple[str | None, int]:
+    if isinstance(item, str):
+        return (item, 0)
+    line = fields.record(item, TASK_EXEC_LOG)
+    return (fields.text(line.get("log")), fields.whole(line.get("createdTime"), "long") or 0)

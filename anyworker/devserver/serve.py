@@ -1,0 +1,52 @@
+"""Serve a dev server on a socket of this machine, beside whatever else the process does."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+
+from anyworker.devserver import DevServer
+from anyworker.errors import ConfigurationError
+
+HOST = "127.0.0.1"
+STOP_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def serve_in_thread(port: int = 0, server: DevServer | None = None) -> Iterator[str]:
+    """Serve from a thread for the length of the block.
+
+    Args:
+        port: 0 for a free one.
+        server: By default a new one.
+
+    Yields:
+        The API's base URL, ``http://127.0.0.1:PORT/api``.
+
+    Raises:
+        ConfigurationError: The port is in use.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        problem = f"port {port}: {error.strerror}; give another one, or 0 for a free one"
+        raise ConfigurationError(problem) from None
+    listener.listen(128)
+    config = uvicorn.Config((server or DevServer()).asgi(), log_level="warning", timeout_graceful_shutdown=1)
+    shell = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=shell.run, kwargs={"sockets": [listener]}, name="anyworker dev server", daemon=True
+    )
+    thread.start()
+    try:
+        # The socket listens already: a request that comes before the server is up waits for it.
+        yield f"http://{HOST}:{listener.getsockname()[1]}/api"
+    finally:
+        shell.should_exit = True
+        thread.join(STOP_SECONDS)
+        listener.close()

@@ -1,0 +1,97 @@
+"""All workflows, tasks and logs; what has ended is forgotten in the end."""
+
+from typing import Any
+
+import attrs
+
+from anyworker.devserver.errors import no_such_workflow
+from anyworker.devserver.records import TaskRecord, WorkflowRecord
+
+
+@attrs.frozen
+class LogLine:
+    """One line of a task's log."""
+
+    text: str
+    task_id: str
+    created: int
+    """Epoch milliseconds by the sender's clock."""
+
+    def shown(self) -> dict[str, Any]:
+        """Return the line as the API shows it."""
+        return {"log": self.text, "taskId": self.task_id, "createdTime": self.created}
+
+
+class Store:
+    """Workflows and tasks by id.
+
+    Args:
+        max_finished: How many ended workflows are kept.
+    """
+
+    def __init__(self, max_finished: int) -> None:
+        self._max_finished = max_finished
+        self._workflows: dict[str, WorkflowRecord] = {}
+        self._finished: dict[str, None] = {}
+        self.tasks: dict[str, TaskRecord] = {}
+        self._logs: dict[str, list[LogLine]] = {}
+
+    def workflow(self, workflow_id: str) -> WorkflowRecord:
+        """Return a workflow.
+
+        Raises:
+            RequestRefused: 404.
+        """
+        found = self._workflows.get(workflow_id)
+        if found is None:
+            raise no_such_workflow(workflow_id)
+        return found
+
+    def find_workflow(self, workflow_id: str) -> WorkflowRecord | None:
+        """Return a workflow, None if there is none of this id."""
+        return self._workflows.get(workflow_id)
+
+    def workflows(self) -> list[WorkflowRecord]:
+        """Return all workflows, the oldest first."""
+        return list(self._workflows.values())
+
+    def add_workflow(self, workflow: WorkflowRecord) -> None:
+        """Keep a new workflow."""
+        self._workflows[workflow.workflow_id] = workflow
+
+    def add_task(self, task: TaskRecord) -> None:
+        """Keep a new task."""
+        self.tasks[task.task_id] = task
+
+    def finish(self, workflow: WorkflowRecord) -> None:
+        """Count a workflow as ended; the one that ended first is forgotten when there are too many."""
+        self._finished.pop(workflow.workflow_id, None)
+        self._finished[workflow.workflow_id] = None
+        while len(self._finished) > self._max_finished:
+            self.remove(self._workflows[next(iter(self._finished))])
+
+    def revive(self, workflow: WorkflowRecord) -> None:
+        """Count a workflow as running again."""
+        self._finished.pop(workflow.workflow_id, None)
+
+    def remove(self, workflow: WorkflowRecord) -> None:
+        """Forget a workflow with its tasks and their logs."""
+        self._finished.pop(workflow.workflow_id, None)
+        del self._workflows[workflow.workflow_id]
+        self.remove_tasks(workflow)
+
+    def remove_tasks(self, workflow: WorkflowRecord) -> None:
+        """Forget the tasks of a workflow and their logs."""
+        for task in workflow.tasks:
+            self.tasks.pop(task.task_id, None)
+            self._logs.pop(task.task_id, None)
+
+    def log(self, line: LogLine) -> None:
+        """Keep a line of a log; the task need not exist."""
+        self._logs.setdefault(line.task_id, []).append(line)
+        if len(self._logs) > self._max_finished + len(self.tasks):
+            del self._logs[next(iter(self._logs))]
+
+    def logs(self, task_id: str) -> list[LogLine]:
+        """Return a task's log in order of the lines' times."""
+        return sorted(self._logs.get(task_id, ()), key=lambda line: line.created)

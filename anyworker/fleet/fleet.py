@@ -1,0 +1,160 @@
+"""All workers of one process: started together, stopped in stages."""
+
+import enum
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
+
+import anyio
+import attrs
+
+from anyworker.runner.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+CANCEL_SECONDS = 10.0
+"""How long cancelled functions may take to end and their tasks to be handed back."""
+
+
+class FleetStage(enum.Enum):
+    """How far a fleet is on its way out."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
+
+
+@attrs.frozen
+class WorkerStatus:
+    """One worker at a moment."""
+
+    task_type: str
+    domain: str | None
+    worker_id: str
+    in_hand: int
+    """Tasks polled whose results the server has not accepted yet."""
+    undelivered: int
+    """Results that were given up; each was published by a TaskUpdateFailure."""
+    abandoned: int
+    """Tasks whose threads could not be stopped."""
+    threads: int
+    """Threads in which the worker's function runs, abandoned ones included."""
+
+
+@attrs.frozen
+class FleetStatus:
+    """A fleet at a moment."""
+
+    stage: FleetStage
+    workers: tuple[WorkerStatus, ...]
+
+    @property
+    def is_everything_handed_over(self) -> bool:
+        """Whether no result was given up and no task abandoned."""
+        return not any(worker.undelivered or worker.abandoned for worker in self.workers)
+
+
+@attrs.frozen(eq=False)
+class _Ended(Awaitable[None]):
+    """Something begun already that may be awaited, or not."""
+
+    wait: Callable[[], Awaitable[None]]
+
+    def __await__(self) -> Generator[object, None, None]:
+        return self.wait().__await__()
+
+
+class Fleet:
+    """Run workers until told to stop.
+
+    Args:
+        runners: One for each worker.
+        grace: Seconds that tasks in hand may take to finish once the fleet drains.
+    """
+
+    def __init__(self, runners: Sequence[Runner], grace: float) -> None:
+        self._runners = tuple(runners)
+        self._grace = grace
+        self._stage = FleetStage.RUNNING
+        self._drain = anyio.Event()
+        self._cancel = anyio.Event()
+        self._ended = anyio.Event()
+        self._scope = anyio.CancelScope(shield=True)
+
+    def status(self) -> FleetStatus:
+        """Return the stage and each worker's numbers as of now."""
+        return FleetStatus(self._stage, tuple(_status(runner) for runner in self._runners))
+
+    def drain(self) -> Awaitable[None]:
+        """Stop polling at once, finish what runs within the grace, deliver, end.
+
+        Returns:
+            Something that can be awaited, until the fleet has ended.
+        """
+        if self._stage is FleetStage.RUNNING:
+            self._stage = FleetStage.DRAINING
+            logger.info("Draining: %d tasks in hand", self._in_hand)
+            for runner in self._runners:
+                runner.drain()
+            self._drain.set()
+        return _Ended(self.wait)
+
+    def stop(self) -> Awaitable[None]:
+        """Drain without the grace: cancel what runs; what may run again is handed back.
+
+        Returns:
+            Something that can be awaited, until the fleet has ended.
+        """
+        self.drain()
+        if self._stage is FleetStage.DRAINING:
+            self._stage = FleetStage.CANCELLING
+            if self._in_hand:
+                logger.warning("Cancelling %d tasks in hand", self._in_hand)
+            for runner in self._runners:
+                runner.cancel()
+            self._cancel.set()
+        return _Ended(self.wait)
+
+    async def wait(self) -> None:
+        """Wait until the fleet has ended."""
+        await self._ended.wait()
+
+    async def run(self) -> None:
+        """Run all workers until drained. A cancellation from outside does not reach them: use `stop`."""
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as watch:
+                    watch.start_soon(self._keep_time)
+                    async with anyio.create_task_group() as workers:
+                        for runner in self._runners:
+                            workers.start_soon(runner.run)
+                    watch.cancel_scope.cancel()
+        finally:
+            self._stage = FleetStage.ENDED
+            self._ended.set()
+
+    @property
+    def _in_hand(self) -> int:
+        return sum(runner.in_hand for runner in self._runners)
+
+    async def _keep_time(self) -> None:
+        await self._drain.wait()
+        with anyio.move_on_after(self._grace):
+            await self._cancel.wait()
+        self.stop()
+        await anyio.sleep(CANCEL_SECONDS)
+        logger.error("Abandoning %d tasks that did not end when cancelled", self._in_hand)
+        self._scope.cancel()
+
+
+def _status(runner: Runner) -> WorkerStatus:
+    identity = runner.identity
+    return WorkerStatus(
+        task_type=identity.task_type,
+        domain=identity.domain,
+        worker_id=identity.worker_id,
+        in_hand=runner.in_hand,
+        undelivered=runner.undelivered,
+        abandoned=len(runner.abandoned),
+        threads=runner.threads,
+    )

@@ -1,0 +1,114 @@
+"""Own a process: run workers until a signal, and tell by the exit status how it went."""
+
+import importlib.util
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import anyio
+
+from anyworker.configuration import Configuration
+from anyworker.errors import ConfigurationError
+from anyworker.events import Listener
+from anyworker.fleet.fleet import Fleet, FleetStatus
+from anyworker.fleet.loader import load_all
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, serving
+from anyworker.fleet.signals import SignalStages, Stage, exit_now
+
+logger = logging.getLogger(__name__)
+
+EXIT_COULD_NOT_START = 3
+EXIT_ABANDONED = 4
+
+
+def run(
+    *workers: object,
+    backend: Literal["asyncio", "trio"] = "asyncio",
+    backend_options: Mapping[str, Any] | None = None,
+    processes: Literal[1] = 1,
+    configuration: Configuration | None = None,
+    import_modules: Sequence[str] = (),
+    event_listeners: Iterable[Listener] = (),
+    grace: float = 25.0,
+    update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+) -> None:
+    """Run workers in this process until SIGINT or SIGTERM.
+
+    The first signal drains: no more polls, what runs may finish within ``grace`` seconds, results are
+    delivered. The second cancels what runs; what may run again is handed back. The third exits at once.
+    Returns when everything was handed over; otherwise the process exits, with status 3 where it could not
+    start, 4 where a result or a task had to be abandoned, 128 + n where signal n forced it.
+
+    Args:
+        *workers: Workers, decorated functions or class-based workers; by default all that are registered.
+        backend: The event loop: ``asyncio`` or ``trio``.
+        backend_options: anyio's own, such as ``{"use_uvloop": True}`` for asyncio.
+        processes: 1, all workers in this process.
+        configuration: The server; by default what the environment says.
+        import_modules: Modules or files to import first, for the workers that they register.
+        event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        grace: Seconds that tasks in hand may take to finish after the first signal.
+        update_retry_delays: Seconds between attempts to deliver a result.
+
+    Raises:
+        SystemExit: The process cannot start, or could not hand over everything.
+    """
+    with SignalStages() as stages:
+        try:
+            _check(backend, backend_options or {}, processes)
+            with stages.importing():
+                load_all(import_modules)
+            main = partial(
+                _serve,
+                stages,
+                workers,
+                configuration=configuration or Configuration(),
+                event_listeners=event_listeners,
+                grace=grace,
+                update_retry_delays=update_retry_delays,
+            )
+            status = anyio.run(main, backend=backend, backend_options=dict(backend_options or {}))
+        except ConfigurationError as error:
+            for problem in error.problems:
+                logger.error("Cannot start: %s", problem)  # noqa: TRY400 - the problem says all
+            sys.exit(EXIT_COULD_NOT_START)
+        _leave(status)
+
+
+async def _serve(stages: SignalStages, workers: Sequence[object], **settings: Any) -> FleetStatus:
+    async with serving(*workers, **settings) as fleet, anyio.create_task_group() as watch:
+        watch.start_soon(stages.follow, partial(_enter, fleet))
+        await fleet.wait()
+        watch.cancel_scope.cancel()
+    return fleet.status()
+
+
+def _enter(fleet: Fleet, stage: Stage) -> None:
+    if stage is Stage.CANCEL:
+        fleet.stop()
+    else:
+        fleet.drain()
+
+
+def _leave(status: FleetStatus) -> None:
+    exit_status = 0 if status.is_everything_handed_over else EXIT_ABANDONED
+    if any(worker.threads for worker in status.workers):
+        # A thread that cannot be stopped would hold up an ordinary exit for as long as it runs.
+        exit_now(exit_status)
+    if exit_status:
+        sys.exit(exit_status)
+
+
+def _check(backend: str, backend_options: Mapping[str, Any], processes: int) -> None:
+    problems = []
+    if backend not in anyio.get_all_backends():
+        remedy = ", with backend_options={'use_uvloop': True}" if backend == "uvloop" else ""
+        problems.append(f"backend={backend!r}: expected 'asyncio' or 'trio'{remedy}")
+    if backend_options.get("use_uvloop") and importlib.util.find_spec("uvloop") is None:
+        problems.append("backend_options: uvloop is not installed; pip install 'anyworker[uvloop]'")
+    if processes != 1:
+        problems.append(f"processes={processes!r}: expected 1, all workers in this process")
+    if problems:
+        raise ConfigurationError(problems)

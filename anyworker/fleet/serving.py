@@ -1,0 +1,205 @@
+"""Run workers inside an event loop that somebody else owns."""
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterable, Sequence
+from random import random
+
+import anyio
+import anyio.lowlevel
+
+from anyworker.conductor.client import ConductorClient
+from anyworker.configuration import Configuration
+from anyworker.errors import ConfigurationError
+from anyworker.events import Listener, Publisher
+from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
+from anyworker.fleet.loader import load_all
+from anyworker.options import ResolvedWorker, resolve_all, startup_line
+from anyworker.policy.planner import PollSettings
+from anyworker.registry import registered_workers
+from anyworker.runner.delivery import Delivery
+from anyworker.runner.execution import Executor, RunSync, thread_runner
+from anyworker.runner.runner import Identity, Runner
+from anyworker.values.resolve import resolve_call
+from anyworker.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+UPDATE_RETRY_DELAYS = (10.0, 20.0, 30.0)
+"""Seconds between the four attempts to deliver a result."""
+ABANDON_SECONDS = 2.0
+"""How long beyond the fleet's own limits a cancelled host waits for it."""
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    *workers: object,
+    configuration: Configuration | None = None,
+    import_modules: Sequence[str] = (),
+    event_listeners: Iterable[Listener] = (),
+    grace: float = 25.0,
+    update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+    run_sync: RunSync | None = None,
+) -> AsyncIterator[Fleet]:
+    """Run workers beside the block, in the running event loop: ``async with serving() as fleet:``.
+
+    Leaving the block drains the fleet. Signals are not touched, and nothing ever exits the process. Where the
+    block is cancelled, running functions are cancelled, too, and their tasks handed back before the
+    cancellation goes on.
+
+    Args:
+        *workers: Workers, decorated functions or class-based workers; by default all that are registered.
+        configuration: The server; by default what the environment says.
+        import_modules: Modules or files to import first, for the workers that they register.
+        event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        grace: Seconds that tasks in hand may take to finish when the fleet drains.
+        update_retry_delays: Seconds between attempts to deliver a result.
+        run_sync: Runs plain functions; by default in worker threads.
+
+    Raises:
+        ConfigurationError: Something that is configured cannot work; all problems are named.
+    """
+    configuration = configuration or Configuration()
+    load_all(import_modules)
+    check_times(grace, update_retry_delays)
+    resolved = resolve_workers(workers)
+    publisher = Publisher(event_listeners)
+    async with ConductorClient(configuration) as client:
+        runners = assemble(
+            resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
+        )
+        announce(resolved)
+        fleet = Fleet(runners, grace)
+        error: BaseException | None = None
+        async with anyio.create_task_group() as host:
+            host.start_soon(fleet.run)
+            try:
+                yield fleet
+                await fleet.drain()
+            except anyio.get_cancelled_exc_class():
+                fleet.stop()
+                with anyio.move_on_after(CANCEL_SECONDS + ABANDON_SECONDS, shield=True):
+                    await fleet.wait()
+                raise
+            except BaseException as raised:  # noqa: BLE001 - goes on below, not wrapped in a group
+                error = raised
+                await fleet.drain()
+        if error is not None:
+            raise error
+
+
+def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
+    """Return the workers given, or all that are registered, with their options; log what is set in vain.
+
+    Raises:
+        ConfigurationError: There is none, or an option has a bad value.
+    """
+    chosen = [Worker.of(worker) for worker in workers] or registered_workers()
+    if not chosen:
+        raise ConfigurationError(
+            "no workers: decorate a function with @worker_task, give workers as arguments, "
+            "or name the modules that declare them in import_modules"
+        )
+    resolution = resolve_all(chosen, os.environ)
+    for warning in resolution.warnings:
+        logger.warning(warning)
+    return resolution.workers
+
+
+def check_times(grace: float, delays: Sequence[float]) -> None:
+    """Refuse times that cannot work.
+
+    Raises:
+        ConfigurationError: Names the bad values.
+    """
+    problems = []
+    if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
+        problems.append(f"grace={grace!r}: expected seconds, 0 or more")
+    problems += [
+        f"update_retry_delays: {delay!r} is not a number of seconds, 0 or more"
+        for delay in delays
+        if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < float("inf")
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def process_worker_id() -> str:
+    """Return an id that no other process polls under: host, pid and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def assemble(
+    workers: Iterable[ResolvedWorker],
+    client: ConductorClient,
+    publisher: Publisher,
+    *,
+    delays: Sequence[float],
+    run_sync: RunSync,
+) -> list[Runner]:
+    """Build a runner for each worker. Called in the event loop that will run them."""
+    own_id = process_worker_id()
+    return [
+        _runner(resolved, client, publisher, own_id=own_id, delays=delays, run_sync=run_sync)
+        for resolved in workers
+    ]
+
+
+def _runner(
+    resolved: ResolvedWorker,
+    client: ConductorClient,
+    publisher: Publisher,
+    *,
+    own_id: str,
+    delays: Sequence[float],
+    run_sync: RunSync,
+) -> Runner:
+    worker, options = resolved.worker, resolved.options
+    identity = Identity(worker.task_definition_name, options.domain, options.worker_id or own_id)
+    runner = Runner(
+        identity,
+        PollSettings(
+            thread_count=options.thread_count,
+            poll_interval=options.poll_interval,
+            poll_timeout=options.poll_timeout,
+            idle_poll_timeout=options.idle_poll_timeout,
+        ),
+        client=client,
+        executor=Executor(
+            function=worker.execute_function,
+            call=resolve_call(
+                worker.execute_function, whole_task=worker.takes_task, strict=options.strict_schema
+            ),
+            is_async=worker.is_async,
+            timeout=options.timeout,
+            run_sync=run_sync,
+        ),
+        delivery=Delivery(
+            client,
+            task_type=identity.task_type,
+            worker_id=identity.worker_id,
+            publisher=publisher,
+            delays=delays,
+            random=random,
+        ),
+        publisher=publisher,
+    )
+    if options.paused:
+        runner.pause()
+    return runner
+
+
+def announce(workers: Iterable[ResolvedWorker]) -> None:
+    """Log the line by which an operator knows what runs, one for each worker."""
+    backend = _backend()
+    for resolved in workers:
+        mode = "async" if resolved.worker.is_async else "thread"
+        logger.info(startup_line(resolved, pid=os.getpid(), mode=mode, backend=backend))
+
+
+def _backend() -> str:
+    loop = type(anyio.lowlevel.current_token().native_token).__module__.partition(".")[0]
+    return loop if loop in {"asyncio", "trio", "uvloop"} else f"asyncio ({loop})"

@@ -1,0 +1,256 @@
+"""Turn the signals that stop a process into stages: drain, then cancel, then exit at once.
+
+The handlers are plain ``signal.signal`` handlers in the main thread. They work before there is an event loop
+and while user code blocks it, where the receivers of an event loop hear nothing. One call of a handler counts
+as one signal: the interpreter merges those of one kind that arrive while a single C call runs.
+"""
+
+import _thread  # threading.Thread.start takes locks that the code under a signal handler may hold
+import contextlib
+import enum
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType, TracebackType
+from typing import NoReturn, Self, TypeAlias
+
+import anyio
+import attrs
+
+logger = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_FAREWELL_SECONDS = 0.5
+"""How long a forced exit waits for its log line, and again for what is flushed."""
+
+_Handler: TypeAlias = Callable[[int, FrameType | None], object] | int
+
+
+class Stage(enum.IntEnum):
+    """How urgently the process was asked to stop; a third signal ends it before any stage is seen."""
+
+    NONE = 0
+    DRAIN = 1
+    CANCEL = 2
+
+
+@attrs.define(eq=False)
+class SignalStages:
+    """Own SIGINT and SIGTERM inside the ``with`` block; the handlers from before come back after it.
+
+    The first of either signal sets ``Stage.DRAIN``, the second ``Stage.CANCEL``, the third leaves the process
+    from the handler itself with status 128 + its number. A signal that is ignored on entry (``nohup``, a
+    background job of a shell) stays ignored, and one whose handler was not installed from Python stays as it
+    is, because it could not be put back. Outside of the main thread nothing is installed, with a warning.
+    """
+
+    _arrived: list[int] = attrs.field(factory=list, init=False)
+    """Every signal so far. Appending is atomic, so that a handler that interrupts another loses nothing."""
+    _previous: dict[signal.Signals, _Handler] = attrs.field(factory=dict, init=False)
+    _wires: tuple[socket.socket, socket.socket] | None = attrs.field(default=None, init=False)
+    """Where handlers write and ``follow`` reads, None while nothing is installed."""
+    _process: int = attrs.field(factory=os.getpid, init=False)
+    _leaving: _thread.LockType = attrs.field(factory=_thread.allocate_lock, init=False)
+    """Taken by the call of the handler that ends the process."""
+    _is_importing: bool = attrs.field(default=False, init=False)
+
+    def __enter__(self) -> Self:
+        if not _in_main_thread():
+            logger.warning("not in the main thread: SIGINT and SIGTERM will not drain the workers")
+            return self
+        self._wires = socket.socketpair()
+        for wire in self._wires:
+            wire.setblocking(False)
+        for signum in STOP_SIGNALS:
+            previous = signal.getsignal(signum)
+            if previous is not None and previous != signal.SIG_IGN:
+                self._previous[signum] = previous
+                signal.signal(signum, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for signum, previous in self._previous.items():
+            signal.signal(signum, previous)
+        if self._wires is not None:
+            for wire in self._wires:
+                wire.close()
+        self._previous.clear()
+        self._wires = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether signals reach this object."""
+        return bool(self._previous)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage as of now, readable from every thread, with or without an event loop."""
+        return Stage(min(len(self._arrived), Stage.CANCEL))
+
+    @property
+    def signum(self) -> signal.Signals | None:
+        """The first signal that arrived, None as long as there is none."""
+        return signal.Signals(self._arrived[0]) if self._arrived else None
+
+    @contextlib.contextmanager
+    def importing(self) -> Iterator[None]:
+        """Let the second signal break off the block, which imports user modules and has no task in hand.
+
+        The second signal raises ``KeyboardInterrupt`` inside the block, which leaves it as ``SystemExit``. A
+        module that installs a signal handler of its own loses it, with a warning.
+
+        Raises:
+            SystemExit: The second signal arrived in the block or before it; the code is 128 + its number.
+        """
+        try:
+            self._is_importing = True
+            try:
+                if self.stage < Stage.CANCEL:
+                    yield
+            finally:
+                self._is_importing = False
+        except KeyboardInterrupt:
+            if self.stage < Stage.CANCEL:
+                raise
+        if self.stage is Stage.CANCEL:
+            raise SystemExit(128 + self._arrived[1])
+        self._take_back()
+
+    async def follow(self, enter: Callable[[Stage], object]) -> None:
+        """Call ``enter`` in the event loop once for every stage, in order, until the last; then return.
+
+        Stages reached before the call come first. Without installed handlers it waits until it is cancelled.
+        One call at a time.
+
+        Args:
+            enter: Gets ``Stage.DRAIN``, then ``Stage.CANCEL``.
+        """
+        if self._wires is None:
+            await anyio.sleep_forever()
+            return
+        entered = Stage.NONE
+        with self._heard_from_any_thread():
+            while True:
+                while entered < self.stage:
+                    entered = Stage(entered + 1)
+                    enter(entered)
+                if entered is Stage.CANCEL:
+                    return
+                await anyio.wait_readable(self._wires[0])
+                with contextlib.suppress(BlockingIOError):
+                    self._wires[0].recv(4096)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            # A forked child inherited the handler, but is none of our workers: it reacts as before.
+            signal.signal(signum, self._previous[signal.Signals(signum)])
+            signal.raise_signal(signum)
+            return
+        self._arrived.append(signum)
+        if len(self._arrived) > Stage.CANCEL:
+            self._leave_at_once(signum)
+            return
+        if self._wires is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._wires[1].send(b"\0")
+        if self._is_importing and self.stage is Stage.CANCEL:
+            raise KeyboardInterrupt
+
+    def _leave_at_once(self, signum: int) -> None:
+        if not self._leaving.acquire(blocking=False):
+            return  # an earlier call of the handler, which this one interrupts, is leaving already
+        status = 128 + signum
+        name = signal.Signals(signum).name
+        try:
+            _run_beside([lambda: logger.critical("third signal (%s): leaving with status %d", name, status)])
+        finally:
+            exit_now(status)
+
+    def _take_back(self) -> None:
+        for signum in self._previous:
+            if signal.signal(signum, self._on_signal) != self._on_signal:
+                logger.warning(
+                    "an imported module handled %s itself; the workers' handler replaces it", signum.name
+                )
+
+    @contextlib.contextmanager
+    def _heard_from_any_thread(self) -> Iterator[None]:
+        """Wake the loop also for a signal that the kernel gave to another thread, where the loop does not.
+
+        trio and uvloop have a wake-up descriptor of their own, which stays; asyncio has none.
+        """
+        if self._wires is None or not _in_main_thread():
+            yield
+            return
+        ours = self._wires[1].fileno()
+        theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        if theirs != -1:
+            signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            current = signal.set_wakeup_fd(-1)
+            if current not in {-1, ours}:
+                signal.set_wakeup_fd(current, warn_on_full_buffer=False)
+
+
+def exit_now(status: int) -> NoReturn:
+    """End the process without waiting for any thread, having flushed log handlers and standard streams.
+
+    Whatever holds their locks, even the code that a signal handler interrupted, delays the end by half a
+    second at most.
+
+    Args:
+        status: The exit status.
+    """
+    try:
+        _run_beside(
+            stream.flush for stream in (*_log_handlers(), sys.stdout, sys.stderr) if stream is not None
+        )
+    finally:
+        os._exit(status)
+
+
+def _log_handlers() -> list[logging.Handler]:
+    """Return the handlers of all loggers, taking no lock."""
+    loggers = [logging.root, *list(logging.root.manager.loggerDict.values())]
+    found = [
+        handler for each in loggers if isinstance(each, logging.Logger) for handler in list(each.handlers)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _run_beside(jobs: Iterable[Callable[[], object]]) -> None:
+    """Run each job in a thread of its own and wait for all of them, `_FAREWELL_SECONDS` at most."""
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    running: list[_thread.LockType] = []
+    for job in jobs:
+        busy = _thread.allocate_lock()
+        busy.acquire()
+        with contextlib.suppress(RuntimeError):  # no more threads to be had
+            _thread.start_new_thread(_run_job, (job, busy))
+            running.append(busy)
+    for busy in running:
+        busy.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _run_job(job: Callable[[], object], busy: _thread.LockType) -> None:
+    # Closed streams, broken pipes, full disks: the process ends all the same.
+    with contextlib.suppress(Exception):
+        job()
+    busy.release()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

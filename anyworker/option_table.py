@@ -1,0 +1,183 @@
+"""Every option of a worker, declared once: name, range, default, meaning.
+
+What a declaration accepts, the environment's keys, the resolved values and the documentation are derived
+from ``OPTIONS``.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypedDict
+
+import attrs
+
+from anyworker.option_kinds import Flag, Kind, Millis, Seconds, Text, Whole, shown
+
+LONGEST_POLL_MS = 5000
+"""The server answers 400 to a poll that would wait longer."""
+
+
+@attrs.frozen
+class Option:
+    """One option."""
+
+    name: str
+    """The parameter in code and the property in environment keys."""
+    kind: Kind
+    default: object
+    help: str
+    field: str = attrs.field(default=attrs.Factory(lambda self: self.name, takes_self=True), kw_only=True)
+    """The attribute of the resolved options; also a property name, read where ``name`` is not set."""
+    is_optional: bool = attrs.field(default=False, kw_only=True)
+    """Whether None is accepted, spelled as an empty text in the environment."""
+    is_environment_only: bool = attrs.field(default=False, kw_only=True)
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The names in environment keys, the one that wins first."""
+        return (self.name,) if self.field == self.name else (self.name, self.field)
+
+    @property
+    def accepted(self) -> str:
+        """The accepted values, as a phrase that follows "expected"."""
+        return self.kind.accepted + (", or None (in the environment: empty)" if self.is_optional else "")
+
+    def check(self, value: object) -> object:
+        """Return a value given in code in its plain type.
+
+        Raises:
+            ValueError: It is not accepted.
+        """
+        return None if value is None and self.is_optional else self.kind.check(value)
+
+    def read(self, text: str) -> object:
+        """Return the value of a text from the environment.
+
+        Raises:
+            ValueError: It is not accepted.
+        """
+        if self.is_optional and not text.strip():
+            return None
+        # White space around a text is refused, around anything else it means nothing.
+        value = self.kind.parse(text if isinstance(self.kind, Text) else text.strip())
+        return self.kind.check(value)
+
+    def resolve(self, value: object) -> object:
+        """Return an accepted value as the runner uses it, durations in seconds."""
+        return None if value is None else self.kind.resolve(value)
+
+
+OPTIONS = (
+    Option(
+        "poll_interval_millis",
+        Millis(1),
+        100,
+        "Longest wait between two polls that brought nothing.",
+        field="poll_interval",
+    ),
+    Option("thread_count", Whole(1), 1, "Most tasks in hand at once."),
+    Option(
+        "domain",
+        # A workflow names the domains of a type as a list with commas, NO_DOMAIN being the plain queue.
+        Text(refused_characters=",", refused_value="NO_DOMAIN"),
+        None,
+        "Poll the queue of this domain only.",
+        is_optional=True,
+    ),
+    Option(
+        "worker_id",
+        Text(),
+        None,
+        "Name under which tasks are taken; None makes one that is the process's own.",
+        is_optional=True,
+    ),
+    Option(
+        "poll_timeout",
+        Millis(0, LONGEST_POLL_MS),
+        None,
+        "How long the server holds a poll that finds nothing; None adapts from 100 ms to idle_poll_timeout.",
+        is_optional=True,
+    ),
+    Option(
+        "idle_poll_timeout",
+        Millis(1, LONGEST_POLL_MS),
+        1000,
+        "Longest hold that the adaptive poll_timeout reaches while there is no work.",
+    ),
+    Option(
+        "timeout",
+        Seconds(),
+        None,
+        "Longest time that one execution may take; None sets no limit.",
+        is_optional=True,
+    ),
+    Option("lease_extend_enabled", Flag(), False, "Extend the lease of tasks that run long."),
+    Option("register_task_def", Flag(), False, "Register the task definition and its JSON schemas at start."),
+    Option("overwrite_task_def", Flag(), True, "Let the registration replace a definition that exists."),
+    Option("strict_schema", Flag(), False, "Refuse additional properties in registered schemas."),
+    Option("paused", Flag(), False, "Poll nothing.", is_environment_only=True),
+)
+DECLARABLE = tuple(option for option in OPTIONS if not option.is_environment_only)
+PROPERTIES = {name: option for option in OPTIONS for name in option.properties}
+"""Property name in environment keys -> option."""
+
+
+class Settings(TypedDict, total=False):
+    """The options that a declaration may give, as a type checker sees them."""
+
+    poll_interval_millis: int
+    thread_count: int
+    domain: str | None
+    worker_id: str | None
+    poll_timeout: int | None
+    idle_poll_timeout: int
+    timeout: float | None
+    lease_extend_enabled: bool
+    register_task_def: bool
+    overwrite_task_def: bool
+    strict_schema: bool
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known name most like another, if one is; ``cutoff`` is difflib's."""
+    return next(iter(difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=cutoff)), None)
+
+
+def check_settings(settings: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """Check the options of a declaration.
+
+    Returns:
+        The accepted values in their plain types, and a sentence about each value that is not accepted.
+
+    Raises:
+        TypeError: There is no such option, or the environment alone sets it.
+    """
+    declarable = {option.name: option for option in DECLARABLE}
+    accepted: dict[str, object] = {}
+    problems: list[str] = []
+    for name, value in settings.items():
+        option = declarable.get(name)
+        if option is None:
+            complaint = f"unexpected keyword argument {name!r}{_remedy(name, declarable)}"
+            raise TypeError(complaint)
+        try:
+            accepted[name] = option.check(value)
+        except ValueError:
+            problems.append(f"{name}={shown(value)}: expected {option.accepted}")
+    return accepted, problems
+
+
+def _remedy(name: str, known: Iterable[str]) -> str:
+    if name in PROPERTIES and PROPERTIES[name].is_environment_only:
+        return f": set it from the environment, as conductor.worker.<name>.{name}"
+    match = nearest(name, known)
+    return f": did you mean {match!r}?" if match else ""
+
+
+def options_table() -> str:
+    """Return the options as a Markdown table."""
+    rows = ["| option | default | accepted | meaning |", "|---|---|---|---|"]
+    for option in OPTIONS:
+        names = " or ".join(f"`{name}`" for name in option.properties)
+        place = " (environment only)" if option.is_environment_only else ""
+        rows.append(f"| {names}{place} | `{option.default}` | {option.accepted} | {option.help} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,200 @@
+"""When to poll, and for how many: a pure state machine that is told what happened and asked what is next.
+
+Two kinds of polls keep a worker both prompt and cheap. A *waiting* poll asks for one task and lets the
+server hold the answer: SQL-backed servers hold a larger one until it is full. A *fill* asks for every free
+slot and does not wait: it follows whatever suggests that more is queued - the start, a hit, a full fill,
+a freed slot. One of each may be under way at a time.
+"""
+
+import enum
+import math
+from collections.abc import Callable
+
+import attrs
+
+from anyworker.policy.backoff import authorization_delay, empty_poll_delay, error_delay
+
+LARGEST_BATCH = 64
+"""Most tasks to ask for at once: what a Redis-backed server gives at most."""
+FIRST_WAIT = 0.1
+"""Seconds the server holds the first waiting poll while the wait adapts."""
+
+
+@attrs.frozen
+class Poll:
+    """Send a poll."""
+
+    count: int
+    """Tasks to ask for, never more than slots are free."""
+    timeout: float
+    """Seconds the server may hold the answer."""
+    is_fill: bool
+    """Whether it takes what is queued now, without waiting."""
+
+
+@attrs.frozen
+class Wait:
+    """Do nothing before this loop time, unless something changes."""
+
+    until: float
+
+
+@attrs.frozen
+class Stop:
+    """Nothing is in hand and nothing will come: the loop ends."""
+
+
+Decision = Poll | Wait | Stop
+
+
+class PollFailureKind(enum.Enum):
+    """Why a poll failed, as far as the wait after it depends on it."""
+
+    AUTHORIZATION = enum.auto()
+    ERROR = enum.auto()
+
+
+@attrs.frozen
+class PollSettings:
+    """A worker's options that decide about polling. Durations in seconds."""
+
+    thread_count: int
+    poll_interval: float
+    poll_timeout: float | None = None
+    """The server-side wait; None lets it adapt from 0.1 s to ``idle_poll_timeout``."""
+    idle_poll_timeout: float = 1.0
+
+    @property
+    def shortest_wait(self) -> float:
+        """The server-side wait of a busy worker."""
+        return min(FIRST_WAIT, self.idle_poll_timeout) if self.poll_timeout is None else self.poll_timeout
+
+    @property
+    def longest_wait(self) -> float:
+        """The server-side wait of an idle worker."""
+        return self.idle_poll_timeout if self.poll_timeout is None else self.poll_timeout
+
+
+class Planner:
+    """Decide about the polls of one worker.
+
+    A poll that `next` returns counts as sent; `polled` or `poll_failed` must follow for it exactly once.
+    """
+
+    def __init__(self, settings: PollSettings, random: Callable[[], float]) -> None:
+        self._settings = settings
+        self._random = random
+        self._server_wait = settings.shortest_wait
+        self._is_fill_due = True
+        self._has_fill_out = False
+        self._has_wait_out = False
+        self._empty_polls = 0
+        self._next_wait = -math.inf
+        self._failures = 0
+        self._failing_until = -math.inf
+        self._is_paused = False
+        self._is_draining = False
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the worker polls no more and ends when nothing is in hand."""
+        return self._is_draining
+
+    @property
+    def failures(self) -> int:
+        """Length of the present streak of failed polls."""
+        return self._failures
+
+    def next(self, now: float, free: int) -> Decision:
+        """Return what to do.
+
+        Args:
+            now: Loop time in seconds, never less than before.
+            free: Slots that no task and no poll under way holds.
+        """
+        is_poll_out = self._has_fill_out or self._has_wait_out
+        if self._is_draining:
+            is_empty = free == self._settings.thread_count and not is_poll_out
+            return Stop() if is_empty else Wait(math.inf)
+        if self._is_paused or free <= 0 or (self._failures and is_poll_out):
+            return Wait(math.inf)
+        if now < self._failing_until:
+            return Wait(self._failing_until)
+        return self._next_poll(now, free, is_poll_out=is_poll_out)
+
+    def _next_poll(self, now: float, free: int, *, is_poll_out: bool) -> Poll | Wait:
+        if self._is_fill_due and not self._has_fill_out:
+            self._is_fill_due = False
+            self._has_fill_out = True
+            return Poll(min(free, LARGEST_BATCH), 0.0, is_fill=True)
+        if is_poll_out:
+            return Wait(math.inf)
+        if now < self._next_wait:
+            return Wait(self._next_wait)
+        self._has_wait_out = True
+        # A server that is not asked to wait does not hold a larger poll back either.
+        count = 1 if self._server_wait > 0 else min(free, LARGEST_BATCH)
+        return Poll(count, self._server_wait, is_fill=False)
+
+    def polled(self, poll: Poll, received: int, now: float) -> None:
+        """Take in that a poll was answered with so many tasks."""
+        self._end(poll)
+        self._failures = 0
+        self._failing_until = -math.inf
+        if received > 0:
+            self._empty_polls = 0
+            self._next_wait = now
+            self._server_wait = self._settings.shortest_wait
+            self._is_fill_due = self._is_fill_due or received >= poll.count
+            return
+        self._empty_polls += 1
+        self._next_wait = now + empty_poll_delay(
+            self._empty_polls, self._settings.poll_interval, self._random()
+        )
+        if not poll.is_fill:
+            self._server_wait = min(self._server_wait * 2, self._settings.longest_wait)
+
+    def poll_failed(
+        self, poll: Poll, kind: PollFailureKind, now: float, retry_after: float | None = None
+    ) -> None:
+        """Take in that a poll failed: until a delay has passed nothing is sent, then one poll at a time.
+
+        Args:
+            poll: The poll.
+            kind: What it failed of.
+            now: Loop time in seconds.
+            retry_after: Seconds the server asked to wait, None if it did not.
+        """
+        self._end(poll)
+        self._is_fill_due = True
+        if now < self._failing_until:
+            return  # The other poll of this moment has failed already: one streak, one step.
+        self._failures += 1
+        if kind is PollFailureKind.AUTHORIZATION:
+            delay = max(authorization_delay(self._failures), min(retry_after or 0.0, 60.0))
+        else:
+            delay = error_delay(self._failures, self._random(), retry_after)
+        self._failing_until = now + delay
+
+    def slot_freed(self) -> None:
+        """Take in that a result was accepted: its successor is often queued already."""
+        self._is_fill_due = True
+
+    def pause(self) -> None:
+        """Poll no more until `resume`; tasks in hand go on."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Poll again, at once."""
+        self._is_paused = False
+        self._is_fill_due = True
+
+    def drain(self) -> None:
+        """Poll no more and stop when nothing is in hand."""
+        self._is_draining = True
+
+    def _end(self, poll: Poll) -> None:
+        if poll.is_fill:
+            self._has_fill_out = False
+        else:
+            self._has_wait_out = False

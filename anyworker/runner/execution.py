@@ -1,0 +1,269 @@
+"""Call a worker's function for a task and make of whatever happens an outcome. Nothing it raises gets out."""
+
+import enum
+import inspect
+import logging
+import math
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from anyworker import context as task_context
+from anyworker.conductor.models import Task, TaskResult
+from anyworker.context import TaskContext, TaskInProgress
+from anyworker.errors import AnyworkerError, ConversionError
+from anyworker.policy.outcome import (
+    Completed,
+    Draft,
+    Failed,
+    HandedBack,
+    InProgress,
+    Outcome,
+    Returned,
+    Terminal,
+    failure,
+)
+from anyworker.values.payload import to_output
+
+logger = logging.getLogger(__name__)
+
+TRACEBACK_LIMIT = 20_000
+"""Characters of a traceback that go to a task's log."""
+
+T = TypeVar("T")
+
+
+class RunSync(Protocol):
+    """Run a plain function where it does not block the event loop."""
+
+    async def __call__(self, function: Callable[[], T], /) -> T:
+        """Return what it returns."""
+        ...
+
+
+class Call(Protocol):
+    """A function whose parameters are resolved: see `values.resolve.resolve_call`."""
+
+    def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Return the positional and keyword arguments for a task, or raise ConversionError."""
+        ...
+
+
+class CancelReason(enum.Enum):
+    """Why an execution's scope was cancelled by us."""
+
+    DRAINING = "the worker is shutting down"
+
+
+@attrs.define(eq=False)
+class Execution:
+    """One task in hand, from its arrival to the acceptance of its result."""
+
+    draft: Draft
+    wire_poll_count: int
+    """The server's own count, hand-backs included."""
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    """Around the call of the function alone."""
+    started: float = 0.0
+    """Loop time at which the function was called, where somebody wants to know."""
+    cancel_reason: CancelReason | None = None
+    thread_id: int | None = None
+    """The thread in which a plain function runs, while it does."""
+    is_left: bool = False
+    """Whether nobody waits for the call any more."""
+    is_abandoned: bool = False
+    """Whether it was left while a thread ran the function."""
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Cancel the call, if it is still going on."""
+        if self.cancel_reason is None:
+            self.cancel_reason = reason
+            self.scope.cancel()
+
+
+class StrayCancellation(AnyworkerError):
+    """A function was cancelled although nobody here asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled from within: a cancellation that no cancel scope asked for")
+
+
+class ExecutionTimeout(AnyworkerError):
+    """A function took longer than its worker's ``timeout``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"took longer than timeout={seconds:g} seconds")
+
+
+class ShutDown(AnyworkerError):
+    """A function was cancelled because its worker shut down, and its task may not run again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the worker shut down before the function ended; the definition allows no further attempt"
+        )
+
+
+def thread_runner() -> RunSync:
+    """Return what runs plain functions in worker threads, in a copy of the caller's context.
+
+    The slots bound the threads. A limiter here would count abandoned ones differently on the two backends,
+    so it lets everything through.
+    """
+    limiter = anyio.CapacityLimiter(math.inf)
+
+    async def run_in_thread(function: Callable[[], T], /) -> T:
+        return await anyio.to_thread.run_sync(function, limiter=limiter, abandon_on_cancel=True)
+
+    return run_in_thread
+
+
+async def run_inline(function: Callable[[], T], /) -> T:
+    """Run a plain function right here: for simulations under virtual time, which threads would outrun."""
+    return function()
+
+
+@attrs.frozen(eq=False)
+class Executor:
+    """How one worker's function is called."""
+
+    function: Callable[..., object]
+    call: Call
+    is_async: bool
+    timeout: float | None
+    """Seconds a call may take, None for any time."""
+    run_sync: RunSync
+    threads: set[int] = attrs.field(factory=set)
+    """Threads that are in the function, also those that nobody waits for any more."""
+
+    async def execute(self, execution: Execution) -> Outcome:
+        """Call the function for a task and return the outcome.
+
+        A cancellation that a scope around the runner asked for is the only thing that gets out.
+        """
+        task = execution.draft.task
+        if execution.cancel_reason is not None:
+            return HandedBack()
+        if task.external_input_payload_storage_path and not task.input_data:
+            return _unreadable_input(task)
+        try:
+            positional, named = self.call.arguments(task)
+        except ConversionError as error:
+            return Terminal(str(error), error)
+        context = task_context.enter(execution.draft)
+        if self.timeout is not None:
+            execution.scope.deadline = anyio.current_time() + self.timeout
+        with execution.scope:
+            try:
+                value = await self._value(execution, positional, named)
+                return _outcome_of(value, context, task)
+            except BaseException as error:
+                if not execution.scope.cancel_called:
+                    return _raised(error)
+                if isinstance(error, anyio.get_cancelled_exc_class()):
+                    raise
+                logger.debug("Raised while cancelled, task %s", task.task_id, exc_info=error)
+        return self._cancelled(execution)
+
+    async def _value(
+        self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
+    ) -> object:
+        if self.is_async:
+            return await self.function(*positional, **named)  # type: ignore[misc]  # a coroutine function
+        kept = _Kept()
+
+        def call() -> None:
+            execution.thread_id = thread_id = threading.get_ident()
+            self.threads.add(thread_id)
+            try:
+                # Either this thread sees that it came too late, or `_cancelled` sees this thread.
+                if not execution.is_left:
+                    kept.value = self.function(*positional, **named)
+            except BaseException as error:  # noqa: BLE001 - the boundary to user functions
+                kept.error = error
+            finally:
+                execution.thread_id = None
+                self.threads.discard(thread_id)
+
+        await self.run_sync(call)
+        if kept.error is not None:
+            raise kept.error
+        if inspect.isawaitable(kept.value):
+            return await kept.value
+        return kept.value
+
+    def _cancelled(self, execution: Execution) -> Outcome:
+        execution.is_left = True
+        execution.is_abandoned = execution.thread_id is not None
+        if execution.cancel_reason is None:
+            error = ExecutionTimeout(self.timeout or 0.0)
+            return Failed(str(error), error)
+        if execution.is_abandoned or _may_run_again(execution.draft.task):
+            return HandedBack()
+        ended = ShutDown()
+        return Failed(str(ended), ended)
+
+
+@attrs.define(eq=False)
+class _Kept:
+    """What a thread leaves behind. An exception is carried by hand, since a future refuses StopIteration."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+def _raised(error: BaseException) -> Outcome:
+    if not isinstance(error, anyio.get_cancelled_exc_class()):
+        return failure(error, _traceback(error))
+    if anyio.current_effective_deadline() == -math.inf:
+        raise error
+    stray = StrayCancellation()
+    return Failed(str(stray), stray, _traceback(error))
+
+
+def _may_run_again(task: Task) -> bool:
+    return task.task_definition is None or task.retry_count < task.task_definition.retry_count
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback from the user's first frame on, cut in the middle where it is very long."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename == __file__:
+        frame = frame.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frame))
+    if len(text) <= TRACEBACK_LIMIT:
+        return text
+    half = TRACEBACK_LIMIT // 2
+    return f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def _unreadable_input(task: Task) -> Terminal:
+    problem = (
+        f"$: the server stored the input outside, at {task.external_input_payload_storage_path}, "
+        "where a worker cannot read it; keep the input below the server's payload threshold"
+    )
+    error = ConversionError([problem])
+    return Terminal(str(error), error)
+
+
+def _outcome_of(value: object, context: TaskContext, task: Task) -> Outcome:
+    if isinstance(value, TaskInProgress):
+        return InProgress(value.output, value.callback_after_seconds)
+    if isinstance(value, TaskResult):
+        if value.task_id not in {"", task.task_id}:
+            error = ValueError(
+                f"returned a TaskResult of another task: {value.task_id}, while running {task.task_id}"
+            )
+            return Terminal(str(error), error)
+        return Returned(value)
+    output = to_output(value)
+    if value is None and context.has_output:
+        output = {}
+    if context.callback_after is not None:
+        return InProgress(output, context.callback_after)
+    return Completed(output)

@@ -1,0 +1,147 @@
+"""Tell listeners and the log what a runner does; build nothing that nobody hears."""
+
+import logging
+import sys
+import traceback
+
+import anyio
+
+from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
+from anyworker.events import (
+    PollCompleted,
+    PollFailure,
+    PollStarted,
+    Publisher,
+    TaskExecutionCompleted,
+    TaskExecutionFailure,
+    TaskExecutionStarted,
+)
+from anyworker.policy.outcome import Failed, HandedBack, Outcome, Terminal
+from anyworker.runner.execution import Execution
+from anyworker.runner.parcel import Parcel
+from anyworker.values.payload import output_size
+
+logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Report on one worker.
+
+    Args:
+        publisher: Brings events to their listeners.
+        task_type: The worker's task type.
+        worker_id: The id it polls under.
+    """
+
+    def __init__(self, publisher: Publisher, task_type: str, worker_id: str) -> None:
+        self._publish = publisher.publish
+        self._task_type = task_type
+        self._worker_id = worker_id
+        self._hears_poll_started = publisher.hears(PollStarted)
+        self._hears_poll_completed = publisher.hears(PollCompleted)
+        self._hears_poll_failure = publisher.hears(PollFailure)
+        self._hears_started = publisher.hears(TaskExecutionStarted)
+        self._hears_completed = publisher.hears(TaskExecutionCompleted)
+        self._hears_failure = publisher.hears(TaskExecutionFailure)
+
+    def poll_started(self, count: int) -> None:
+        """A poll for so many tasks is about to be sent."""
+        if self._hears_poll_started:
+            self._publish(PollStarted(task_type=self._task_type, worker_id=self._worker_id, poll_count=count))
+
+    def poll_completed(self, duration: float, received: int, *, failures: int) -> None:
+        """A poll was answered after so many seconds, and after so many failed ones."""
+        if failures:
+            logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
+        if self._hears_poll_completed:
+            self._publish(
+                PollCompleted(task_type=self._task_type, duration_ms=duration * 1000, tasks_received=received)
+            )
+
+    def poll_failed(self, duration: float, error: ConductorError, *, failures: int) -> None:
+        """A poll failed after so many seconds; a streak is logged at its start only."""
+        if failures == 0:
+            level = logging.ERROR if isinstance(error, UnexpectedAnswerError) else logging.WARNING
+            logger.log(level, "Polling %s fails, going on with backoff: %s", self._task_type, error)
+        else:
+            logger.debug("Polling %s failed again: %s", self._task_type, error)
+        if self._hears_poll_failure:
+            self._publish(PollFailure(task_type=self._task_type, duration_ms=duration * 1000, cause=error))
+
+    def execution_started(self, execution: Execution) -> None:
+        """A function is about to be called."""
+        if self._hears_started or self._hears_completed or self._hears_failure:
+            execution.started = anyio.current_time()
+        if self._hears_started:
+            task = execution.draft.task
+            self._publish(
+                TaskExecutionStarted(
+                    task_type=self._task_type,
+                    task_id=task.task_id,
+                    worker_id=self._worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                )
+            )
+
+    def executed(self, execution: Execution, outcome: Outcome, parcel: Parcel) -> None:
+        """A call came to an outcome and its result is ready to be sent."""
+        if isinstance(outcome, HandedBack):
+            logger.info("Task %s is handed back", execution.draft.task.task_id)
+            return
+        cause = _cause(outcome, parcel)
+        if cause is None:
+            if self._hears_completed:
+                self._completed(execution, parcel)
+        elif self._hears_failure:
+            self._failed(execution, cause)
+
+    def abandoned(self, execution: Execution) -> None:
+        """A thread goes on although nobody waits for it."""
+        logger.error(
+            "Task %s (type %s) cannot be stopped: its function still runs in a thread, and is left to the "
+            "task's response timeout. It is at:\n%s",
+            execution.draft.task.task_id,
+            self._task_type,
+            _stack(execution.thread_id),
+        )
+
+    def _completed(self, execution: Execution, parcel: Parcel) -> None:
+        task = execution.draft.task
+        self._publish(
+            TaskExecutionCompleted(
+                task_type=self._task_type,
+                task_id=task.task_id,
+                worker_id=self._worker_id,
+                workflow_instance_id=task.workflow_instance_id,
+                duration_ms=(anyio.current_time() - execution.started) * 1000,
+                output_size_bytes=output_size(parcel.result.output_data),
+            )
+        )
+
+    def _failed(self, execution: Execution, cause: BaseException) -> None:
+        task = execution.draft.task
+        self._publish(
+            TaskExecutionFailure(
+                task_type=self._task_type,
+                task_id=task.task_id,
+                worker_id=self._worker_id,
+                workflow_instance_id=task.workflow_instance_id,
+                cause=cause,
+                duration_ms=(anyio.current_time() - execution.started) * 1000,
+            )
+        )
+
+
+def _cause(outcome: Outcome, parcel: Parcel) -> BaseException | None:
+    if isinstance(outcome, Failed | Terminal):
+        return outcome.cause
+    if parcel.refusal is not None:
+        return parcel.refusal
+    if parcel.result.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR"}:
+        return ReportedFailure(parcel.result.reason_for_incompletion or "no reason given")
+    return None
+
+
+def _stack(thread_id: int | None) -> str:
+    frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to see a thread
+    return "".join(traceback.format_stack(frame)) if frame else "(it has just ended)"

@@ -1,0 +1,238 @@
+"""One worker's life: poll as the planner says, one child of the task group for each task, deliver."""
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import anyio.abc
+import attrs
+
+from anyworker.conductor.models import Task
+from anyworker.context import now_ms
+from anyworker.errors import AuthorizationError, ConductorError, ResponseError, TransportError
+from anyworker.events import Publisher
+from anyworker.policy.outcome import Draft, HandedBack, Outcome, to_result
+from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
+from anyworker.runner.delivery import Delivery, ResultClient
+from anyworker.runner.execution import CancelReason, Execution, Executor
+from anyworker.runner.parcel import pack
+from anyworker.runner.reporting import Reporter
+
+logger = logging.getLogger(__name__)
+
+POLL_GRACE = 2.0
+"""Seconds beyond the server's own wait that a poll under way may take once the worker drains."""
+
+
+class PollClient(ResultClient, Protocol):
+    """What a runner needs of the client."""
+
+    async def poll(
+        self, task_type: str, *, count: int, timeout: float, worker_id: str, domain: str | None
+    ) -> list[Task]:
+        """Take up to ``count`` tasks, waiting up to ``timeout`` seconds for one."""
+        ...
+
+
+@attrs.frozen
+class Identity:
+    """Whose tasks are polled, and as whom."""
+
+    task_type: str
+    domain: str | None
+    worker_id: str
+
+
+@attrs.define(eq=False)
+class _PollUnderWay:
+    poll: Poll
+    sent: float
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+
+    def hasten(self) -> None:
+        """Wait for the answer no longer than a server in good health needs."""
+        self.scope.deadline = self.sent + self.poll.timeout + POLL_GRACE
+
+
+class Runner:
+    """Run one worker until it has drained.
+
+    Args:
+        identity: What to poll.
+        settings: The options that decide about polling.
+        client: The server.
+        executor: Calls the function.
+        delivery: Brings the results home.
+        publisher: Hears what happens.
+        draw: Draws jitter in [0, 1).
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: PollSettings,
+        *,
+        client: PollClient,
+        executor: Executor,
+        delivery: Delivery,
+        publisher: Publisher,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.identity = identity
+        self._client = client
+        self._executor = executor
+        self._delivery = delivery
+        self._reporter = Reporter(publisher, identity.task_type, identity.worker_id)
+        self._planner = Planner(settings, draw)
+        self._limiter = anyio.CapacityLimiter(settings.thread_count)
+        self._in_hand: dict[str, Execution] = {}
+        self._polls: set[_PollUnderWay] = set()
+        self._changed = anyio.Event()
+        self.turns = 0
+        """How often the loop has looked for something to do."""
+        self.abandoned: list[Execution] = []
+        """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
+
+    @property
+    def in_hand(self) -> int:
+        """Tasks polled whose results the server has not accepted yet."""
+        return len(self._in_hand)
+
+    @property
+    def undelivered(self) -> int:
+        """Results that were given up."""
+        return self._delivery.undelivered
+
+    @property
+    def threads(self) -> int:
+        """Threads in which the function runs, abandoned ones included."""
+        return len(self._executor.threads)
+
+    def pause(self) -> None:
+        """Poll no more; what is in hand goes on."""
+        self._planner.pause()
+
+    def drain(self) -> None:
+        """Poll no more, finish what is in hand, end. A poll under way is awaited, its tasks handed back."""
+        self._planner.drain()
+        for poll in self._polls:
+            poll.hasten()
+        self._changed.set()
+
+    def cancel(self) -> None:
+        """Drain, and end what runs: tasks that may run again are handed back."""
+        self.drain()
+        self._delivery.hurry()
+        for execution in list(self._in_hand.values()):
+            execution.cancel(CancelReason.DRAINING)
+
+    async def run(self) -> None:
+        """Poll, execute and deliver until drained."""
+        async with anyio.create_task_group() as children:
+            while True:
+                self.turns += 1
+                match self._planner.next(anyio.current_time(), int(self._limiter.available_tokens)):
+                    case Poll() as poll:
+                        # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
+                        if poll.is_fill or not self._in_hand:
+                            await self._poll(poll, children)
+                        else:
+                            children.start_soon(self._poll, poll, children)
+                    case Wait(until):
+                        await self._wait(until)
+                    case Stop():
+                        return
+
+    async def _wait(self, until: float) -> None:
+        with anyio.CancelScope(deadline=until):
+            await self._changed.wait()
+        self._changed = anyio.Event()
+
+    async def _poll(self, poll: Poll, children: anyio.abc.TaskGroup) -> None:
+        slots = [object() for _ in range(poll.count)]
+        for slot in slots:
+            self._limiter.acquire_on_behalf_of_nowait(slot)
+        started = anyio.current_time()
+        under_way = _PollUnderWay(poll, started)
+        self._polls.add(under_way)
+        self._reporter.poll_started(poll.count)
+        try:
+            tasks = await self._ask(under_way)
+        except ConductorError as error:
+            self._poll_failed(under_way, error)
+        else:
+            now = anyio.current_time()
+            self._reporter.poll_completed(now - started, len(tasks), failures=self._planner.failures)
+            self._planner.polled(poll, len(tasks), now)
+            self._take_in_hand(tasks, slots, children)
+        finally:
+            self._polls.discard(under_way)
+            for slot in slots:
+                self._limiter.release_on_behalf_of(slot)
+            self._changed.set()
+
+    async def _ask(self, under_way: _PollUnderWay) -> list[Task]:
+        identity, poll = self.identity, under_way.poll
+        with under_way.scope:
+            return await self._client.poll(
+                identity.task_type,
+                count=poll.count,
+                timeout=poll.timeout,
+                worker_id=identity.worker_id,
+                domain=identity.domain,
+            )
+        raise TransportError(
+            "no answer while draining; tasks that it may have taken come back after their response timeout",
+            method="GET",
+            path=f"/tasks/poll/batch/{identity.task_type}",
+            may_have_arrived=True,
+        )
+
+    def _poll_failed(self, under_way: _PollUnderWay, error: ConductorError) -> None:
+        now = anyio.current_time()
+        self._reporter.poll_failed(now - under_way.sent, error, failures=self._planner.failures)
+        is_refused = isinstance(error, AuthorizationError)
+        kind = PollFailureKind.AUTHORIZATION if is_refused else PollFailureKind.ERROR
+        retry_after = error.retry_after if isinstance(error, ResponseError) else None
+        self._planner.poll_failed(under_way.poll, kind, now, retry_after)
+
+    def _take_in_hand(self, tasks: list[Task], slots: list[object], children: anyio.abc.TaskGroup) -> None:
+        for task in tasks:
+            if task.task_id in self._in_hand:
+                logger.warning("Task %s was handed out again while in hand; ignored", task.task_id)
+                continue
+            # What nobody may run here is handed back: more than asked for, or too late.
+            slot = slots.pop() if slots else None
+            outcome = HandedBack() if slot is None or self._planner.is_draining else None
+            wire_poll_count = task.poll_count
+            execution = Execution(Draft.of(task, self.identity.worker_id), wire_poll_count)
+            self._in_hand[task.task_id] = execution
+            children.start_soon(self._handle, execution, slot, outcome)
+
+    async def _handle(self, execution: Execution, slot: object | None, outcome: Outcome | None) -> None:
+        try:
+            if outcome is None:
+                outcome = await self._execute(execution)
+            if outcome is not None:
+                result = to_result(outcome, execution.draft, now_ms=now_ms())
+                parcel = pack(result, execution.wire_poll_count)
+                self._reporter.executed(execution, outcome, parcel)
+                await self._delivery.deliver(parcel)
+        finally:
+            del self._in_hand[execution.draft.task.task_id]
+            if slot is not None:
+                self._limiter.release_on_behalf_of(slot)
+            self._planner.slot_freed()
+            self._changed.set()
+
+    async def _execute(self, execution: Execution) -> Outcome | None:
+        self._reporter.execution_started(execution)
+        outcome = await self._executor.execute(execution)
+        if execution.is_abandoned and isinstance(outcome, HandedBack):
+            # The thread may still act, so nobody else may have the task before its lease ends.
+            self.abandoned.append(execution)
+            self._reporter.abandoned(execution)
+            return None
+        return outcome

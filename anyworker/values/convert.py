@@ -1,0 +1,282 @@
+"""Annotations to shapes: what decides which JSON values a parameter takes and what they become."""
+
+import collections
+import inspect
+import typing
+from collections import abc
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any
+
+from anyworker.errors import DeclarationError, SerializationError
+from anyworker.values.constraints import constrained
+from anyworker.values.fields import evaluated, fields_of, is_named_tuple
+from anyworker.values.jsonable import to_jsonable
+from anyworker.values.objects import Absent, Member, Members, ModelShape, ObjectShape, UnionShape
+from anyworker.values.scalars import (
+    ANY,
+    BYTES,
+    INT,
+    INT_KEY,
+    LEAVES,
+    STR,
+    choice,
+    enum_choice,
+    made_from,
+    refusing,
+)
+from anyworker.values.shapes import JSON_TYPES, ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
+
+_ARRAYS: dict[Any, Callable[[list[object]], object] | None] = {
+    list: None,
+    abc.Sequence: None,
+    abc.MutableSequence: None,
+    abc.Collection: None,
+    abc.Iterable: None,
+    tuple: tuple,
+    set: set,
+    abc.Set: frozenset,
+    abc.MutableSet: set,
+    frozenset: frozenset,
+    collections.deque: collections.deque,
+}
+_MAPS: dict[Any, Callable[[dict[object, object]], object] | None] = {
+    dict: None,
+    abc.Mapping: None,
+    abc.MutableMapping: None,
+    collections.OrderedDict: collections.OrderedDict,
+}
+_TRANSPARENT = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
+
+
+def absent_means(shape: Shape, *, has_default: bool) -> Absent:
+    """Say what an absent key means for a parameter or a member of that shape."""
+    if has_default:
+        return Absent.LEFT_OUT
+    # Any takes null, and yet its absence is a mistake: only a union says that None is meant.
+    is_optional = NoneType in shape.accepts and shape is not ANY
+    return Absent.NONE if is_optional else Absent.REFUSED
+
+
+class ShapeBuilder:
+    """Builds the shapes of one function's annotations; each class and alias once.
+
+    Args:
+        namespace: Where names of forward references are looked up.
+        is_strict: Whether objects with known members refuse unknown keys.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], *, is_strict: bool = False) -> None:
+        self._namespace = namespace
+        self._is_strict = is_strict
+        self._built: dict[Any, Shape] = {}
+        self._unfinished: list[Callable[[], None]] = []
+
+    def finish(self) -> None:
+        """Do what had to wait until recursive shapes were complete.
+
+        Raises:
+            DeclarationError: A union whose options cannot be told apart.
+        """
+        for complete in self._unfinished:
+            complete()
+        self._unfinished.clear()
+
+    def shape(self, annotation: Any) -> Shape:
+        """Return the shape of an annotation.
+
+        Raises:
+            DeclarationError: No JSON value can become that.
+            NameError: It names something that cannot be found.
+        """
+        if isinstance(annotation, typing.ForwardRef | str):
+            return self._referred(annotation)
+        if annotation is inspect.Parameter.empty:
+            return ANY
+        try:
+            if (leaf := LEAVES.get(annotation)) is not None:
+                return leaf
+        except TypeError:  # an annotation with an unhashable part, such as Annotated[int, []]
+            pass
+        origin = typing.get_origin(annotation)
+        if origin is None:
+            return self._plain(annotation)
+        return self._composed(annotation, origin, typing.get_args(annotation))
+
+    def part(self, annotation: Any, *, has_default: bool) -> Shape:
+        """Return the shape of a parameter or member; one with a default need not be convertible.
+
+        Raises:
+            DeclarationError: No JSON value can become that, and there is no default.
+        """
+        built = dict(self._built)
+        try:
+            return self.shape(annotation)
+        except DeclarationError as error:
+            if not has_default:
+                raise
+            self._built = built
+            return refusing(str(error))
+
+    def _referred(self, reference: typing.ForwardRef | str) -> Shape:
+        name = reference if isinstance(reference, str) else reference.__forward_arg__
+        if name not in self._built:
+            self._built[name] = deferred = Deferred(name)
+            deferred.target = self.shape(evaluated(name, self._namespace))
+        return self._built[name]
+
+    def _plain(self, annotation: Any) -> Shape:
+        if annotation in _ARRAYS or annotation in _MAPS:
+            return self._collection(annotation, annotation, ())
+        if isinstance(annotation, typing.NewType):
+            return self.shape(annotation.__supertype__)
+        if isinstance(annotation, typing.TypeVar):
+            return self._variable(annotation)
+        if hasattr(annotation, "__value__"):  # an alias of a type statement
+            return self._alias(annotation)
+        if isinstance(annotation, type):
+            return self._class(annotation, annotation, {})
+        raise _unknown(annotation)
+
+    def _variable(self, variable: typing.TypeVar) -> Shape:
+        if variable.__constraints__:
+            return self._union(variable.__constraints__)
+        return ANY if variable.__bound__ is None else self.shape(variable.__bound__)
+
+    def _alias(self, alias: Any) -> Shape:
+        if alias not in self._built:
+            self._built[alias] = deferred = Deferred(getattr(alias, "__name__", str(alias)))
+            deferred.target = self.shape(alias.__value__)
+        return self._built[alias]
+
+    def _composed(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+        if origin is typing.Annotated:
+            return constrained(self.shape(arguments[0]), arguments[1:])
+        if origin in {typing.Union, UnionType}:
+            return self._union(arguments)
+        if origin is typing.Literal:
+            return choice(
+                f"one of {', '.join(map(repr, arguments))}",
+                [(to_jsonable(value), value) for value in arguments],
+            )
+        if origin in _TRANSPARENT:
+            return self.shape(arguments[0])
+        if origin in _ARRAYS or origin in _MAPS or origin is collections.defaultdict:
+            return self._collection(annotation, origin, arguments)
+        if isinstance(origin, type):
+            variables = getattr(origin, "__parameters__", ())
+            return self._class(annotation, origin, dict(zip(variables, arguments, strict=False)))
+        raise _unknown(annotation)
+
+    def _union(self, arguments: tuple[Any, ...]) -> Shape:
+        union = UnionShape(tuple(dict.fromkeys(self.shape(argument) for argument in arguments)))
+        self._unfinished.append(union.arrange)
+        return union
+
+    def _collection(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+        if origin is tuple and arguments and arguments[-1] is not Ellipsis:
+            shapes = () if arguments == ((),) else tuple(self.shape(argument) for argument in arguments)
+            return TupleShape(f"tuple[{', '.join(shape.name for shape in shapes)}]", shapes)
+        if origin is tuple and annotation == tuple[()]:
+            return TupleShape("tuple[()]", ())
+        name = getattr(origin, "__name__", str(origin))
+        shapes = tuple(self.shape(argument) for argument in arguments if argument is not Ellipsis) or (
+            ANY,
+            ANY,
+        )
+        if origin in _ARRAYS:
+            return ArrayShape(f"{name}[{shapes[0].name}]", shapes[0], _ARRAYS[origin])
+        key = self._key(arguments[0]) if arguments else STR
+        if origin is collections.defaultdict:
+            factory = typing.get_origin(arguments[1]) or arguments[1]
+            return MapShape(
+                f"{name}[{key.name}, {shapes[1].name}]",
+                key,
+                shapes[1],
+                lambda items: collections.defaultdict(factory, items),
+            )
+        return MapShape(f"{name}[{key.name}, {shapes[1].name}]", key, shapes[1], _MAPS[origin])
+
+    def _key(self, annotation: Any) -> Shape:
+        """Return the shape of a mapping's keys, which in JSON are text."""
+        shape = self.shape(annotation)
+        if shape is INT:
+            return INT_KEY
+        if isinstance(annotation, type) and issubclass(annotation, Enum):
+            members = [
+                (str(member.value), member) for member in annotation if isinstance(member.value, str | int)
+            ]
+            return choice(shape.name, members)
+        if str not in shape.accepts:
+            reason = f"no key of a JSON object, which is text, can be {shape.name}"
+            raise DeclarationError(reason)
+        return shape
+
+    def _class(self, annotation: Any, kind: type, arguments: Mapping[Any, Any]) -> Shape:
+        if annotation in self._built:
+            return self._built[annotation]
+        shape: Shape
+        if issubclass(kind, Enum):
+            shape = _enum(kind)
+        elif callable(validate := getattr(kind, "model_validate", None)):
+            shape = ModelShape(kind.__name__, validate, {**dict.fromkeys(JSON_TYPES, 6), dict: 2})
+        elif kind in LEAVES:
+            shape = LEAVES[kind]
+        elif (base := next((base for base in (str, int, bytes) if issubclass(kind, base)), None)) is not None:
+            shape = made_from(kind, {str: STR, int: INT, bytes: BYTES}[base])
+        else:
+            return self._object(annotation, kind, arguments)
+        self._built[annotation] = shape
+        return shape
+
+    def _object(self, annotation: Any, kind: type, arguments: Mapping[Any, Any]) -> Shape:
+        fields = fields_of(kind, self._namespace)
+        if fields is None:
+            raise _unknown(annotation)
+        build = None if typing.is_typeddict(kind) else kind
+        shape = ObjectShape(kind.__name__, build, is_positional=is_named_tuple(kind))
+        self._built[annotation] = shape
+        parts = [
+            (field, self.part(_substituted(field.annotation, arguments), has_default=field.has_default))
+            for field in fields
+        ]
+
+        def complete() -> None:
+            shape.members = Members(
+                tuple(
+                    Member(field.key, field.name, part, absent_means(part, has_default=field.has_default))
+                    for field, part in parts
+                ),
+                is_strict=self._is_strict,
+            )
+
+        self._unfinished.insert(0, complete)
+        return shape
+
+
+def _substituted(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+    """Put a generic class's arguments in the place of its type variables."""
+    if isinstance(annotation, typing.TypeVar):
+        return arguments.get(annotation, annotation)
+    variables = getattr(annotation, "__parameters__", ())
+    if not arguments or not variables or isinstance(annotation, type):
+        return annotation
+    return annotation[tuple(arguments.get(variable, variable) for variable in variables)]
+
+
+def _enum(kind: type[Enum]) -> Leaf:
+    choices: list[tuple[object, Enum]] = []
+    for member in kind:
+        try:
+            choices.append((to_jsonable(member.value), member))
+        except SerializationError:
+            continue
+    if not choices:
+        raise _unknown(kind)
+    return enum_choice(kind, choices)
+
+
+def _unknown(annotation: Any) -> DeclarationError:
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return DeclarationError(f"no JSON value can become {name}")

@@ -1,0 +1,126 @@
+"""The members of classes: dataclasses, attrs, msgspec Structs, NamedTuples, TypedDicts and plain classes."""
+
+import dataclasses
+import inspect
+import sys
+import typing
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import msgspec
+
+
+@attrs.frozen
+class ClassField:
+    """One member that a class is built from."""
+
+    key: str
+    """Its name in JSON."""
+    name: str | None
+    """The constructor's parameter; None for a tag."""
+    annotation: Any
+    has_default: bool
+
+
+def is_dataclass(kind: Any) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def fields_of(kind: type, namespace: Mapping[str, Any]) -> list[ClassField] | None:
+    """Return what an object of a class is built from; None if nothing is known about it.
+
+    Raises:
+        NameError: An annotation names something that cannot be found.
+    """
+    if is_struct(kind):
+        return list(_struct_fields(typing.cast("type[msgspec.Struct]", kind)))
+    if typing.is_typeddict(kind):
+        return list(_typed_dict_fields(kind, hints_of(kind, namespace)))
+    if is_dataclass(kind):
+        return list(_dataclass_fields(kind, hints_of(kind, namespace)))
+    if attrs.has(kind):
+        return list(_attrs_fields(kind, hints_of(kind, namespace)))
+    if is_named_tuple(kind):
+        return list(_named_tuple_fields(kind, hints_of(kind, namespace)))
+    return _constructor_fields(kind, namespace)
+
+
+def evaluated(annotation: Any, namespace: Mapping[str, Any]) -> Any:
+    """Return an annotation without text in it.
+
+    Raises:
+        NameError: It names something that cannot be found.
+    """
+    holder = SimpleNamespace(__annotations__={"value": annotation})
+    return typing.get_type_hints(holder, dict(namespace), include_extras=True)["value"]
+
+
+def hints_of(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resolved annotations of a class or a function; its own module's names come first."""
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except NameError:
+        own = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
+        return typing.get_type_hints(kind, localns={**namespace, **own}, include_extras=True)
+
+
+def _dataclass_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
+    parameters = inspect.signature(kind).parameters
+    for name, parameter in parameters.items():
+        annotation = hints.get(name, parameter.annotation)
+        if isinstance(annotation, dataclasses.InitVar):
+            annotation = annotation.type
+        yield ClassField(name, name, annotation, parameter.default is not parameter.empty)
+
+
+def _attrs_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
+    for field in attrs.fields(kind):
+        if field.init:
+            annotation = hints.get(field.name, field.type if field.type is not None else Any)
+            yield ClassField(field.alias, field.alias, annotation, field.default is not attrs.NOTHING)
+
+
+def _struct_fields(kind: type[msgspec.Struct]) -> Iterator[ClassField]:
+    config = kind.__struct_config__
+    if config.tag is not None:
+        yield ClassField(config.tag_field or "type", None, typing.Literal[config.tag], has_default=True)
+    for field in msgspec.structs.fields(kind):
+        yield ClassField(field.encode_name, field.name, field.type, not field.required)
+
+
+def _named_tuple_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
+    defaults = getattr(kind, "_field_defaults", {})
+    for name in getattr(kind, "_fields", ()):
+        yield ClassField(name, name, hints.get(name, Any), name in defaults)
+
+
+def _typed_dict_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
+    required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
+    for name, annotation in hints.items():
+        # With string annotations Required and NotRequired are not seen by the class itself.
+        origin = typing.get_origin(annotation)
+        is_required = origin is not typing.NotRequired and (name in required or origin is typing.Required)
+        yield ClassField(name, name, annotation, has_default=not is_required)
+
+
+def _constructor_fields(kind: type, namespace: Mapping[str, Any]) -> list[ClassField] | None:
+    """A plain class counts if it has a constructor of its own whose parameters are all annotated."""
+    constructor = getattr(kind, "__init__", None)
+    if not inspect.isfunction(constructor):
+        return None
+    parameters = list(inspect.signature(constructor).parameters.values())[1:]
+    named = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    if not parameters or any(p.kind not in named or p.annotation is p.empty for p in parameters):
+        return None
+    hints = hints_of(constructor, namespace)
+    return [ClassField(p.name, p.name, hints[p.name], p.default is not p.empty) for p in parameters]

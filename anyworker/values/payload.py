@@ -1,0 +1,168 @@
+"""What a function returns, on its way to the server: an output object, then bytes that the server accepts."""
+
+import re
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from anyworker.conductor.models import TaskExecLog, TaskResult
+from anyworker.errors import SerializationError
+from anyworker.values.jsonable import DEPTH_LIMIT, KEY_LIMIT, fields_to_dict, to_jsonable
+
+OUTPUT_LIMIT = 10 * 1024 * 1024
+"""Bytes of output as JSON. The server answers 200 to more, and fails the task and its workflow."""
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    """A result as it is read back; the default is what is left out."""
+
+    output_data: Any = {}
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_decode_sent = msgspec.json.Decoder(_Sent).decode
+_JSON_TYPES = frozenset({str, int, float, bool, NoneType, dict, list})
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def to_output(value: object) -> dict[str, Any]:
+    """Return the output object for what a function returned.
+
+    A dict is the output; the fields of a dataclass, attrs instance, Struct, NamedTuple or pydantic model are
+    its members; everything else, None too, is the member ``result``.
+
+    Raises:
+        SerializationError: A model that cannot dump itself.
+    """
+    if isinstance(value, dict):
+        return value
+    if value is None or type(value) in _JSON_TYPES:
+        return {"result": value}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if (fields := fields_to_dict(value)) is not None:
+        return fields
+    if hasattr(value, "model_dump") and isinstance(dumped := to_jsonable(value), dict):
+        return dumped
+    return {"result": value}
+
+
+def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> bytes:
+    """Return the JSON of a whole result, certain to be stored by the server as it is.
+
+    Reason and log never stand in the way: what cannot be stored in them is written as an escape.
+
+    Args:
+        result: Output of any values that ``to_jsonable`` knows.
+        output_limit: The most bytes of output.
+
+    Raises:
+        SerializationError: A part of the output has no place in JSON or on the server, or it is too large.
+    """
+    output = result.output_data
+    body = _encode_unaltered(result) if _has_plain_texts(result) else None
+    if body is None:
+        # The annotation says dict; users fill results in by hand all the same.
+        output = {} if output is None else to_jsonable(to_output(output))  # type: ignore[redundant-expr,assignment]
+        body = _encode(_storable(result, output))
+    if len(body) > output_limit // 3:  # as the server counts, four bytes may be twelve
+        _check_size(_stored_size(_encode(output)), output_limit)
+    return body
+
+
+def output_size(output: Mapping[str, object]) -> int:
+    """Return the bytes of an output as JSON.
+
+    Raises:
+        SerializationError: A part of it has no place in JSON.
+    """
+    try:
+        body = _encode(output)
+        if _decode(body) == output:
+            return len(body)
+    except Exception:  # noqa: BLE001 - see _encode_unaltered
+        pass
+    return len(_encode(to_jsonable(output)))
+
+
+def _encode_unaltered(result: TaskResult) -> bytes | None:
+    """Encode at C speed; return None unless that says it all and the server can hold it.
+
+    What reads back equal was JSON before: NaN does not (it becomes null), nor do keys that are no text, keys
+    that collide, ints of too many digits, sets, and objects that need a form of their own.
+    """
+    try:
+        body = _encode(result)
+        if b"\\u0000" in body:
+            return None
+        output = _decode_sent(body).output_data
+        if output != result.output_data:
+            return None
+    except Exception:  # noqa: BLE001 - a user's __eq__ may raise anything; the slow way knows what is wrong
+        return None
+    may_exceed = len(body) > KEY_LIMIT or body.count(b"{") + body.count(b"[") > DEPTH_LIMIT
+    return body if not may_exceed or _is_within_limits(output) else None
+
+
+def _is_within_limits(output: object) -> bool:
+    """Look level by level whether the nesting is too deep or a key too long."""
+    level = [output]
+    for _ in range(DEPTH_LIMIT):
+        below: list[Any] = []
+        for container in level:
+            values: Any = container
+            if isinstance(container, dict):
+                if max(map(len, container), default=0) > KEY_LIMIT:
+                    return False
+                values = container.values()
+            below += [value for value in values if isinstance(value, dict | list)]
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _has_plain_texts(result: TaskResult) -> bool:
+    reason = result.reason_for_incompletion
+    if reason is not None and type(reason) is not str:
+        return False
+    lines = result.logs
+    return not lines or all(type(line) is TaskExecLog and type(line.log) is str for line in lines)
+
+
+def _storable(result: TaskResult, output: dict[str, Any]) -> TaskResult:
+    reason = result.reason_for_incompletion
+    return msgspec.structs.replace(
+        result,
+        output_data=output,
+        reason_for_incompletion=None if reason is None else _storable_text(reason),
+        logs=[_storable_line(line) for line in result.logs],
+    )
+
+
+def _storable_line(line: object) -> TaskExecLog:
+    if isinstance(line, TaskExecLog):
+        return msgspec.structs.replace(line, log=_storable_text(line.log))
+    return TaskExecLog(log=_storable_text(line))
+
+
+def _storable_text(text: object) -> str:
+    return _UNSTORABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def _stored_size(encoded: bytes) -> int:
+    """Return the bytes as the server counts them: a character beyond the BMP, four here, is twelve there."""
+    return len(encoded) + 8 * sum(
+        encoded.count(lead) for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+    )
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        megabytes, limit_mebibytes = size / 1e6, limit / 2**20
+        raise SerializationError(
+            "$", f"the output has {megabytes:.1f} MB; the server's limit is {limit_mebibytes:g} MiB"
+        )

@@ -1,0 +1,235 @@
+"""A function's parameters, resolved once: how each is filled from a task."""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from types import UnionType
+from typing import Any
+
+import attrs
+
+from anyworker.conductor.models import Task
+from anyworker.errors import ConversionError, DeclarationError
+from anyworker.values.convert import ShapeBuilder, absent_means
+from anyworker.values.fields import evaluated
+from anyworker.values.objects import Member, Members
+from anyworker.values.paths import member
+from anyworker.values.shapes import PROBLEM_LIMIT, Convert, Misfit, Problem
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
+_REST = inspect.Parameter.VAR_KEYWORD
+_NEVER_FILLED = inspect.Parameter.VAR_POSITIONAL
+
+
+class WholeInput:
+    """Marks a parameter that takes the whole input: ``everything: Annotated[dict[str, Any], WholeInput]``."""
+
+
+@attrs.frozen(eq=False)
+class BoundCall:
+    """How a function is called for a task."""
+
+    members: Members
+    """The parameters that are filled from the input."""
+    task_names: tuple[str, ...] = ()
+    """Parameters that take the task."""
+    input_names: tuple[str, ...] = ()
+    """Parameters that take the whole input."""
+    positional: tuple[tuple[str, object], ...] = ()
+    """Positional-only parameters in order, with their defaults."""
+    rest: Convert | None = None
+    """Converts what ``**kwargs`` takes; None if there is no such parameter."""
+
+    def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Return the arguments of the call: positional, by name.
+
+        Raises:
+            ConversionError: The input does not fit; every problem is named.
+        """
+        given = task.input_data
+        try:
+            named = self.members.gather(given)
+            if self.rest is not None:
+                self._add_rest(given, named, self.rest)
+        except Misfit as misfit:
+            problems = [f"${path}: {message}" for path, message in misfit.problems[:PROBLEM_LIMIT]]
+            if len(misfit.problems) >= PROBLEM_LIMIT:
+                problems.append("and more problems than are listed")
+            raise ConversionError(problems) from None
+        except RecursionError:
+            raise ConversionError(["$: nested too deeply"]) from None
+        for name in self.task_names:
+            named[name] = task
+        for name in self.input_names:
+            named[name] = given
+        if not self.positional:
+            return (), named
+        return tuple([named.pop(name, default) for name, default in self.positional]), named
+
+    def _add_rest(self, given: Mapping[str, object], named: dict[str, object], convert: Convert) -> None:
+        problems: list[Problem] = []
+        taken = self.members.keys.union(self.task_names, self.input_names)
+        for key, value in given.items():
+            if key not in taken:
+                try:
+                    named[key] = convert(value)
+                except Misfit as misfit:
+                    problems += misfit.below(member(key))
+        if problems:
+            raise Misfit(problems)
+
+
+def resolve_call(
+    function: Callable[..., object],
+    *,
+    strict: bool = False,
+    whole_task: bool = False,
+    namespace: Mapping[str, Any] | None = None,
+) -> BoundCall:
+    """Resolve a function's parameters.
+
+    Each parameter is filled from the input by its name, except one annotated ``Task`` (takes the task) or
+    marked ``WholeInput``; ``**kwargs`` takes the keys that are left, ``*args`` stays empty.
+
+    Args:
+        function: Function, bound method, ``functools.partial`` or any callable.
+        strict: Refuse keys that nothing takes, here and in every object with known members.
+        whole_task: The function is the ``execute`` of a class: a sole parameter ``task`` without annotation
+            takes the task.
+        namespace: Further names for annotations that are text, such as the locals around a nested function.
+
+    Raises:
+        DeclarationError: A parameter that no input can fill, or whose annotation names what cannot be found.
+    """
+    target = _annotated_function(function)
+    parameters = _parameters(function)
+    scope = _scope(target, namespace or {})
+    builder = ShapeBuilder(scope, is_strict=strict)
+    call = _Resolution(parameters, whole_task=whole_task)
+    problems: list[str] = []
+    for parameter in parameters:
+        try:
+            call.add(parameter, _annotation(parameter, scope), builder)
+        except NameError as error:
+            problems.append(
+                _describe(function, parameter, f"the name {error.name!r} in its annotation cannot be found")
+            )
+        except DeclarationError as error:
+            problems.append(_describe(function, parameter, str(error)))
+        except Exception as error:  # noqa: BLE001 - an annotation is any expression, and may raise anything
+            problems.append(_describe(function, parameter, f"its annotation cannot be read: {error!r}"))
+    if problems:
+        raise DeclarationError(problems)
+    return call.finished(is_strict=strict)
+
+
+class _Resolution:
+    """A BoundCall in the making."""
+
+    def __init__(self, parameters: list[inspect.Parameter], *, whole_task: bool) -> None:
+        self._takes_task = whole_task and [p.name for p in parameters if p.kind is not _NEVER_FILLED] == [
+            "task"
+        ]
+        self._members: list[Member] = []
+        self._task_names: list[str] = []
+        self._input_names: list[str] = []
+        self._positional: list[tuple[str, object]] = []
+        self._rest: Convert | None = None
+
+    def add(self, parameter: inspect.Parameter, annotation: Any, builder: ShapeBuilder) -> None:
+        if parameter.kind is _NEVER_FILLED:
+            return
+        name = parameter.name
+        has_default = parameter.default is not parameter.empty
+        if parameter.kind is _POSITIONAL:
+            self._positional.append((name, parameter.default))
+        if _is_task(annotation) or (self._takes_task and annotation is parameter.empty):
+            self._task_names.append(name)
+        elif _is_whole_input(annotation):
+            self._input_names.append(name)
+        elif parameter.kind is _REST:
+            shape = builder.shape(annotation)
+            builder.finish()
+            self._rest = shape.convert
+        else:
+            if parameter.default is None and annotation is not parameter.empty:
+                annotation = typing.Union[annotation, None]  # noqa: UP007 - it may be anything
+            shape = builder.part(annotation, has_default=has_default)
+            builder.finish()
+            self._members.append(Member(name, name, shape, absent_means(shape, has_default=has_default)))
+
+    def finished(self, *, is_strict: bool) -> BoundCall:
+        takes_all = self._rest is not None or bool(self._input_names)
+        return BoundCall(
+            Members(tuple(self._members), is_strict=is_strict and not takes_all),
+            task_names=tuple(self._task_names),
+            input_names=tuple(self._input_names),
+            positional=tuple(self._positional),
+            rest=self._rest,
+        )
+
+
+def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        reason = f"{_name(function)}: its parameters cannot be read: {error}"
+        raise DeclarationError(reason) from None
+
+
+def _annotated_function(function: Callable[..., object]) -> Callable[..., object]:
+    """Return the plain function inside partials, wrappers, bound methods and callable objects."""
+    target = function
+    while True:
+        if isinstance(target, functools.partial):
+            target = target.func
+        elif inspect.ismethod(target):
+            target = target.__func__
+        elif hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+        elif inspect.isroutine(target) or isinstance(target, type):
+            return target
+        else:
+            target = type(target).__call__
+
+
+def _scope(target: Callable[..., object], namespace: Mapping[str, Any]) -> dict[str, Any]:
+    scope = {**getattr(target, "__globals__", {}), **namespace}
+    code, cells = getattr(target, "__code__", None), getattr(target, "__closure__", None) or ()
+    for name, cell in zip(code.co_freevars if code is not None else (), cells, strict=False):
+        try:
+            scope[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return scope
+
+
+def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
+    """Resolve one annotation by itself, so that a failure belongs to its parameter."""
+    if parameter.annotation is parameter.empty:
+        return parameter.empty
+    return evaluated(parameter.annotation, scope)
+
+
+def _is_task(annotation: Any) -> bool:
+    if annotation is Task:
+        return True
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _is_task(typing.get_args(annotation)[0])
+    return origin in {typing.Union, UnionType} and Task in typing.get_args(annotation)
+
+
+def _is_whole_input(annotation: Any) -> bool:
+    marks = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
+    return any(mark is WholeInput or isinstance(mark, WholeInput) for mark in marks)
+
+
+def _describe(function: Callable[..., object], parameter: inspect.Parameter, reason: str) -> str:
+    return f"{_name(function)}: parameter {parameter.name!r}: {reason}"
+
+
+def _name(function: Callable[..., object]) -> str:
+    target = _annotated_function(function)
+    return f"{target.__module__}.{target.__qualname__}"

@@ -1,0 +1,219 @@
+"""Shapes of values without parts: JSON's own, what is written as text, and choices among constants.
+
+Conversions are widenings that lose nothing: an integral float is an int, an int that a float holds exactly is
+a float, text in the one standard form of a type is that type. Text is never a number or a boolean, and a
+boolean is no number.
+"""
+
+import base64
+import binascii
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, Flag
+from pathlib import Path, PosixPath, PurePath, PurePosixPath, PureWindowsPath
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
+_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,999}")
+_FINER_THAN_MICROSECONDS = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
+
+
+def _exactly(name: str, kind: type) -> Convert:
+    def convert(value: object) -> object:
+        if type(value) is kind:
+            return value
+        raise Misfit.expecting(name, value)
+
+    return convert
+
+
+def _to_int(value: object) -> object:
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        if value.is_integer():
+            return int(value)
+        raise Misfit.reading("int", value)
+    raise Misfit.expecting("int", value)
+
+
+def _to_float(value: object) -> object:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        try:
+            wide = float(value)
+        except OverflowError:
+            wide = float("inf")
+        if wide == value:
+            return wide
+        raise Misfit([("", "expected float, got int that a float cannot hold exactly")])
+    raise Misfit.expecting("float", value)
+
+
+def _to_decimal(value: object) -> object:
+    if type(value) is int or (type(value) is str and _DECIMAL.fullmatch(value)):
+        return Decimal(value)
+    raise Misfit.reading("Decimal", value)
+
+
+def _to_bytes(value: object) -> object:
+    if type(value) is str:
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise Misfit.reading("bytes in base64", value)
+
+
+def _written(kind: type) -> Convert:
+    """Read text in the form that msgspec writes: RFC 3339, ISO 8601 durations, RFC 4122."""
+    decode = msgspec.convert
+
+    def convert(value: object) -> object:
+        if type(value) is str and not _FINER_THAN_MICROSECONDS.search(value):
+            try:
+                return decode(value, kind)
+            except msgspec.ValidationError:
+                pass
+        raise Misfit.reading(kind.__name__, value)
+
+    return convert
+
+
+def made_from(kind: type, base: Leaf) -> Leaf:
+    """Return the shape of a class that is made from one plain value: a path, a subclass of str or int."""
+
+    def convert(value: object) -> object:
+        return construct(kind, kind.__name__, base.convert(value))
+
+    return Leaf(
+        kind.__name__, base.form, {**base.accepts, str: 8} if str in base.accepts else base.accepts, convert
+    )
+
+
+def construct(build: Callable[..., object], name: str, /, *arguments: object, **members: object) -> object:
+    """Call a constructor of the user's; whatever it raises says that the value is bad.
+
+    Raises:
+        Misfit: The constructor raised.
+    """
+    try:
+        return build(*arguments, **members)
+    except Exception as error:  # validators and __post_init__ of users may raise anything
+        reason = str(error) or type(error).__name__
+        raise Misfit([("", f"not a valid {name}: {reason}")]) from error
+
+
+def refusing(reason: str) -> Leaf:
+    """Return the shape that no value fits."""
+
+    def convert(_: object) -> object:
+        raise Misfit([("", reason)])
+
+    return Leaf("nothing", "nothing", {}, convert)
+
+
+def _whatever(value: object) -> object:
+    return value
+
+
+ANY = Leaf("Any", "any", dict.fromkeys(JSON_TYPES, 10), _whatever)
+STR = Leaf("str", "str", {str: 9}, _exactly("str", str), str)
+INT = Leaf("int", "int", {int: 2, float: 5}, _to_int, int)
+FLOAT = Leaf("float", "float", {float: 2, int: 5}, _to_float, float)
+BYTES = Leaf("bytes", "str", {str: 7}, _to_bytes)
+_PATHS = (Path, PurePath, PosixPath, PurePosixPath, PureWindowsPath)
+
+LEAVES: dict[Any, Leaf] = {
+    Any: ANY,
+    object: ANY,
+    str: STR,
+    int: INT,
+    float: FLOAT,
+    bool: Leaf("bool", "bool", {bool: 2}, _exactly("bool", bool), bool),
+    None: (NULL := Leaf("null", "null", {NoneType: 0}, _exactly("null", NoneType), NoneType)),
+    NoneType: NULL,
+    list: Leaf("list", "array of any", {list: 4}, _exactly("list", list), list),
+    dict: Leaf("dict", "object of any", {dict: 6}, _exactly("dict", dict), dict),
+    bytes: BYTES,
+    Decimal: Leaf("Decimal", "decimal", {str: 4, int: 6}, _to_decimal),
+    **{
+        kind: Leaf(kind.__name__, kind.__name__, {str: 3}, _written(kind))
+        for kind in (datetime, date, time, timedelta, uuid.UUID)
+    },
+    **{path: made_from(path, STR) for path in _PATHS},
+}
+
+
+def _integer_key(value: object) -> object:
+    if type(value) is str and _INTEGER_KEY.fullmatch(value):
+        return int(value)
+    raise Misfit.reading("int", value)
+
+
+INT_KEY = Leaf("int", "int", {str: 3}, _integer_key)
+"""An int as the key of a JSON object, where it is text."""
+
+
+def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Convert | None = None) -> Leaf:
+    """Return the shape of a choice among constants.
+
+    Args:
+        name: How messages call it.
+        choices: Each JSON value with the constant it stands for.
+        fallback: What may still know a value that is none of these.
+    """
+    known = {(type(wire), wire): constant for wire, constant in choices if type(wire) in _SCALARS}
+    composite = [(wire, constant) for wire, constant in choices if type(wire) not in _SCALARS]
+
+    def convert(value: object) -> object:
+        if type(value) is float and value.is_integer() and (int, int(value)) in known:
+            return known[int, int(value)]
+        if type(value) in _SCALARS:
+            if (type(value), value) in known:
+                return known[type(value), value]
+        else:
+            for wire, constant in composite:
+                if wire == value:
+                    return constant
+        if fallback is not None:
+            return fallback(value)
+        raise Misfit.reading(name, value)
+
+    accepts = {type(wire): 1 for wire, _ in choices}
+    if int in accepts:
+        accepts.setdefault(float, 4)
+    if fallback is not None:
+        accepts = {kind: accepts.get(kind, 4) for kind in JSON_TYPES}
+    return Leaf(name, f"one of {sorted(map(repr, known))}", accepts, convert)
+
+
+_SCALARS = frozenset({NoneType, bool, int, float, str})
+
+
+def enum_choice(kind: type[Enum], choices: list[tuple[object, Enum]]) -> Leaf:
+    """Return the shape of an Enum by value; its ``_missing_`` is asked, a Flag may be a combination."""
+
+    def ask_class(value: object) -> object:
+        # 1, 1.0 and True are equal to Python, so the class must not see what merely equals a value.
+        if type(value) not in _SCALARS or any(value == wire for wire, _ in choices):
+            raise Misfit.reading(name, value)
+        return construct(kind, kind.__name__, value)
+
+    values = ", ".join(repr(wire) for wire, _ in choices[:10]) + (", ..." if len(choices) > 10 else "")
+    name = f"{kind.__name__} (one of {values})"
+    if issubclass(kind, Flag):
+        return made_from(kind, INT)
+    has_say = "_missing_" in {
+        attribute for base in kind.__mro__[:-1] if base is not Enum for attribute in vars(base)
+    }
+    return choice(name, choices, ask_class if has_say else None)
