@@ -6,6 +6,7 @@ from typing import Self
 
 import anyio
 import attrs
+import msgspec
 
 from anyworker.conductor import replay
 from anyworker.conductor.auth import Authentication
@@ -126,7 +127,7 @@ class ConductorClient(WorkflowCalls):
 
     async def update_task(self, result: TaskResult) -> None:
         """Send a result; a terminal one may be sent again, the server ignores the second."""
-        await self.send_result(encode(result), is_terminal=_is_terminal(result))
+        await self._update(_operation(result), encode(result))
 
     async def send_result(self, body: bytes, *, is_terminal: bool = False) -> None:
         """Send an encoded TaskResult.
@@ -200,5 +201,8 @@ class ConductorClient(WorkflowCalls):
         return await self._read(_POLL_DATA, "/tasks/queue/polldata", {"taskType": task_type}, default=[])
 
 
-def _is_terminal(result: TaskResult) -> bool:
-    return result.status != "IN_PROGRESS" and not result.extend_lease
+def _operation(result: TaskResult) -> replay.Operation:
+    if result.extend_lease:
+        return replay.EXTEND_LEASE
+    is_terminal = result.status is not msgspec.UNSET and result.status != "IN_PROGRESS"
+    return replay.FINISH if is_terminal else replay.HAND_BACK

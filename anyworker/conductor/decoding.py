@@ -70,7 +70,8 @@ def salvaged_tasks(answer: Answer, request: Request) -> list[Task]:
         try:
             tasks.append(_patient_task(item))
         except (msgspec.ValidationError, RecursionError) as error:
-            problems.append(str(error).replace("`$", f"`$[{index}]"))
+            text = str(error) if "`$" in str(error) else f"{error} - at `$`"
+            problems.append(text.replace("`$", f"`$[{index}]"))
     if problems and not tasks:
         raise not_json_error(answer, request, problems[0])
     for trouble in problems:

@@ -1,5 +1,7 @@
 """Exchanges over any httpx transport: proxies, HTTP/2, mocks, applications in the same process."""
 
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from typing import Final
 
 import anyio
@@ -12,6 +14,8 @@ from anyworker.conductor.http1_request import check_lines, check_start
 _IN_PROCESS: Final = (httpx.ASGITransport, httpx.MockTransport)
 """Transports without a connection: all their time is the answer's."""
 _CLOSE_SECONDS: Final = 1.0
+"""Bound of closing a response."""
+_PIECE: Final = 16384
 _CODING_HEADERS: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
@@ -49,7 +53,7 @@ class ForeignExchange:
             url,
             headers=_parse_lines(headers),
             content=body or None,
-            extensions={"timeout": attrs.asdict(timeouts), "target": target},
+            extensions={"timeout": attrs.asdict(timeouts)},
         )
         return await self._send(request, timeouts)
 
@@ -84,17 +88,66 @@ class ForeignExchange:
         if response.status_code < 200:
             reason = f"the server answers with status {response.status_code}, which nobody asked for"
             raise httpx.RemoteProtocolError(reason)
-        body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > self._max_body_bytes:
-                reason = f"the answer's body is longer than the limit of {self._max_body_bytes} bytes"
-                raise httpx.RemoteProtocolError(reason)
         headers = [(name.lower(), value) for name, value in response.headers.raw]
+        if response.is_stream_consumed:
+            body = response.content
+        else:
+            body = await self._receive(response)
+            if "content-encoding" in response.headers:
+                body = self._decode(headers, body)
         if "content-encoding" in response.headers:
-            # They describe the body as it was under way.
+            # These describe the body as it was under way.
             headers = [(name, value) for name, value in headers if name not in _CODING_HEADERS]
-        return Answer(response.status_code, headers, bytes(body))
+        return Answer(response.status_code, headers, body)
+
+    async def _receive(self, response: httpx.Response) -> bytes:
+        """Return the body as it is under way."""
+        body = bytearray()
+        # Reading ends early at the limit, and trio wants generators closed where they were opened.
+        async with contextlib.aclosing(_iterate(response.stream)) as pieces:
+            async for piece in pieces:
+                body += piece
+                self._check_size(body)
+        return bytes(body)
+
+    def _decode(self, headers: list[tuple[bytes, bytes]], coded: bytes) -> bytes:
+        """Remove the content coding piece by piece, so that a small body cannot fill the memory."""
+        body = bytearray()
+        for piece in httpx.Response(200, headers=headers, stream=_Pieces(coded)).iter_bytes():
+            body += piece
+            self._check_size(body)
+        return bytes(body)
+
+    def _check_size(self, body: bytearray) -> None:
+        if len(body) > self._max_body_bytes:
+            reason = f"the answer's body is longer than the limit of {self._max_body_bytes} bytes"
+            raise httpx.RemoteProtocolError(reason)
+
+
+class _Pieces(httpx.SyncByteStream):
+    """A body in pieces of a moderate size."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._body), _PIECE):
+            yield self._body[start : start + _PIECE]
+
+
+async def _iterate(stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> AsyncGenerator[bytes, None]:
+    """Iterate over a body, and close its iterator with this one, if it can be closed."""
+    if not isinstance(stream, AsyncIterable):
+        for piece in stream:
+            yield piece
+        return
+    pieces = aiter(stream)
+    try:
+        async for piece in pieces:
+            yield piece
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
 
 
 def _parse_lines(lines: bytes) -> list[tuple[bytes, bytes]]:

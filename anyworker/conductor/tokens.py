@@ -112,8 +112,9 @@ class _Provider:
     async def _called(self) -> object:
         if inspect.iscoroutinefunction(self.provider):
             return await self.provider()
-        # A plain function may block, and one that never returns must not hold up a shutdown.
-        token = await anyio.to_thread.run_sync(self.provider, abandon_on_cancel=True)
+        # A plain function may block, and one that never returns must not hold up a shutdown. The list is
+        # for trio, which takes a coroutine for a mistake.
+        [token] = await anyio.to_thread.run_sync(lambda: [self.provider()], abandon_on_cancel=True)
         return await token if inspect.isawaitable(token) else token
 
 

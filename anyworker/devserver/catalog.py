@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from anyworker.devserver import validation
+from anyworker.devserver import errors, validation
 from anyworker.devserver.definitions import (
     TaskDefinition,
     read_task_definition,
     read_workflow_definition,
     stamped,
 )
-from anyworker.devserver.errors import Violation, conflict, failure, invalid, not_found
+from anyworker.devserver.errors import Violation, invalid
 from anyworker.devserver.plans import Plan, plan
 
 
@@ -49,7 +49,7 @@ class Catalog:
             raise invalid(broken)
         former = self._tasks.get(wire["name"])
         if former is None:
-            raise not_found(f"No such task by name {wire['name']}")
+            raise errors.no_task_definition_to_replace(wire["name"])
         created = former.wire["createTime"]
         self._store_task(stamped(wire, createTime=created, updateTime=now, createdBy="", updatedBy=""))
 
@@ -65,7 +65,7 @@ class Catalog:
         """
         found = self._tasks.get(name)
         if found is None:
-            raise not_found(f"No such taskType found by name: {name}")
+            raise errors.task_definition_not_found(name)
         return found
 
     def tasks(self) -> list[TaskDefinition]:
@@ -79,7 +79,7 @@ class Catalog:
             RequestRefused: 500, there is none of this name.
         """
         if self._tasks.pop(name, None) is None:
-            raise failure("No such task definition")
+            raise errors.failure("No such task definition")
         self._plans.clear()
 
     # Workflow definitions
@@ -93,8 +93,8 @@ class Catalog:
         wire = self.check_workflow(source, "registerWorkflowDef.arg0")
         exists = wire["version"] in self._workflows.get(wire["name"], {})
         if exists and not overwrite:
-            raise conflict(f"Workflow with {wire['name']}.{wire['version']} already exists!")
-        self._store_workflow(wire, **({"updateTime": now} if overwrite else {"createTime": now}))
+            raise errors.workflow_exists(wire["name"], wire["version"])
+        self._store_workflow(wire, **({"updateTime": now} if exists else {"createTime": now}))
 
     def put_workflows(self, sources: list[Any], now: int) -> list[str]:
         """Store workflow definitions, new or not; all of them or none. Return their names.
@@ -146,7 +146,7 @@ class Catalog:
             RequestRefused: 500, there is none.
         """
         if self._workflows.get(name, {}).pop(version, None) is None:
-            raise failure(f"No such workflow definition: {name} version: {version}")
+            raise errors.no_workflow_definition_to_remove(name, version)
         self._plans.pop((name, version), None)
 
     # Plans

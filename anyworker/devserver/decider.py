@@ -194,8 +194,8 @@ class Decider:
 
     def _domain(self, workflow: WorkflowRecord, task_type: str, now: int) -> str | None:
         """Choose the first active domain of those named for the task type, else the last of them."""
-        named = workflow.task_to_domain.get(task_type) or workflow.task_to_domain.get("*")
-        if not named or not named.strip():
+        named = str(workflow.task_to_domain.get(task_type) or workflow.task_to_domain.get("*") or "")
+        if not named.strip():
             return None
         domains = [domain.strip() for domain in named.split(",")]
         for domain in domains:

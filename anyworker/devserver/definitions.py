@@ -6,6 +6,7 @@ import attrs
 import msgspec
 
 from anyworker.devserver import fields
+from anyworker.devserver.complaints import validation_broke_down
 from anyworker.devserver.jsontext import encode
 
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
@@ -74,6 +75,9 @@ class _Reader:
     def __init__(self, source: dict[str, Any]) -> None:
         self._source = source
 
+    def is_null(self, key: str) -> bool:
+        return key in self._source and self._source[key] is None
+
     def text(self, key: str, default: str | None = None) -> str | None:
         return fields.text(self._source[key]) if key in self._source else default
 
@@ -120,7 +124,7 @@ def _present(**values: Any) -> dict[str, Any]:
 
 
 def read_task_definition(source: object) -> dict[str, Any]:
-    """Return a task definition with the server's defaults, keys in the server's order; nothing is validated.
+    """Return a task definition with the server's defaults, in the server's order; nothing is validated.
 
     Raises:
         RequestRefused: 500, a field has the wrong type.
@@ -173,7 +177,7 @@ def stamped(wire: dict[str, Any], **stamps: Any) -> dict[str, Any]:
 
 
 def read_workflow_definition(source: object) -> dict[str, Any]:
-    """Return a workflow definition with the server's defaults, keys in the server's order; nothing is validated.
+    """Return a workflow definition with the server's defaults, in the server's order; nothing is validated.
 
     Raises:
         RequestRefused: 500, a field has the wrong type.
@@ -183,10 +187,12 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         ownerApp=take.text("ownerApp"),
         createTime=0,
         updateTime=0,
+        createdBy=take.text("createdBy"),
+        updatedBy=take.text("updatedBy"),
         name=take.text("name"),
         description=take.text("description"),
         version=take.whole("version", 1),
-        tasks=[read_step(item) for item in take.records("tasks", WORKFLOW_TASK)],
+        tasks=_steps(take),
         inputParameters=take.texts("inputParameters"),
         outputParameters=take.mapping("outputParameters"),
         failureWorkflow=take.text("failureWorkflow"),
@@ -199,12 +205,21 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         timeoutSeconds=take.whole("timeoutSeconds"),
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
+        workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
         inputSchema=take.schema("inputSchema"),
         outputSchema=take.schema("outputSchema"),
         enforceSchema=take.flag("enforceSchema", default=True),
         metadata=take.mapping("metadata"),
         maskedFields=take.texts("maskedFields"),
     )
+
+
+def _steps(take: _Reader) -> list[dict[str, Any]]:
+    """Return the tasks of a workflow definition; the server's validation breaks down on null among them."""
+    items = take.records("tasks", WORKFLOW_TASK)
+    if take.is_null("tasks") or any(item is None for item in items):
+        raise validation_broke_down()
+    return [read_step(item) for item in items]
 
 
 def read_step(source: object) -> dict[str, Any]:
@@ -219,13 +234,15 @@ def read_step(source: object) -> dict[str, Any]:
     def steps(value: object) -> list[dict[str, Any]]:
         return [read_step(step) for step in fields.records(value, WORKFLOW_TASK)]
 
+    if take.is_null("type"):
+        raise validation_broke_down()
     inline = item.get("taskDefinition")
     return _present(
         name=take.text("name"),
         taskReferenceName=take.text("taskReferenceName"),
         description=take.text("description"),
         inputParameters=take.mapping("inputParameters"),
-        type=take.text("type") or "SIMPLE",
+        type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
         decisionCases={key: steps(value) for key, value in take.mapping("decisionCases").items()},
         defaultCase=steps(item.get("defaultCase") or []),
@@ -236,6 +253,7 @@ def read_step(source: object) -> dict[str, Any]:
         sink=take.text("sink"),
         optional=take.flag("optional"),
         taskDefinition=None if inline is None else read_task_definition(inline),
+        rateLimited=fields.flag(item.get("rateLimited")),
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
         asyncComplete=take.flag("asyncComplete"),
         loopCondition=take.text("loopCondition"),

@@ -1,8 +1,8 @@
 """The engine: workflows, tasks and polls of a Conductor server in memory.
 
-Pure: it has no clock and does no I/O. Every call is given ``now``, in epoch milliseconds, which never goes back; what
-became due in between happens first, in order and each at its own time. Whoever waits for something advances the
-engine when :meth:`Engine.next_deadline` is reached.
+Pure: it has no clock and does no I/O. Every call is given ``now``, in epoch milliseconds, which never goes
+back; what became due in between happens first, in order and each at its own time. Whoever waits for something
+advances the engine when :meth:`Engine.next_deadline` is reached.
 """
 
 import random
@@ -11,11 +11,10 @@ from typing import Any
 
 import attrs
 
-from anyworker.devserver import payloads
+from anyworker.devserver import complaints, errors, payloads
 from anyworker.devserver.catalog import Catalog
 from anyworker.devserver.deadlines import Deadlines
 from anyworker.devserver.decider import Decider
-from anyworker.devserver.errors import failure, no_such_task
 from anyworker.devserver.plans import Plan
 from anyworker.devserver.queues import Poll, Queues, Waiting
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
@@ -93,7 +92,7 @@ class Engine:
             source = {**source, **{k: v for k, v in request.plan.template.items() if source.get(k) is None}}
         found = payloads.size(source)
         if found > payloads.LIMIT:
-            raise failure(payloads.too_large_for_workflow(found, workflow_id))
+            raise errors.failure(payloads.too_large_for_workflow(found, workflow_id))
         workflow = WorkflowRecord(
             workflow_id=workflow_id,
             plan=request.plan,
@@ -153,8 +152,8 @@ class Engine:
         """Take a worker's report. Return the task, None when only its lease was extended.
 
         Raises:
-            RequestRefused: 404 for an unknown workflow or task; 500 without a status, and for a log line without
-                text, after everything but the decision has been done.
+            RequestRefused: 404 for an unknown workflow or task; 500 without a status, and for a log line
+                without text, after everything but the decision has been done.
         """
         self.advance(now)
         if report.extend_lease:
@@ -163,15 +162,12 @@ class Engine:
         workflow = self.store.workflow(report.workflow_id or "")
         task = self.store.tasks.get(report.task_id or "")
         if task is None:
-            raise no_such_task(report.task_id or "")
+            raise errors.no_such_task(report.task_id or "")
         if task.is_terminal or workflow.is_terminal:
             self.queues.remove(task)
             return task
         if report.status is None:
-            raise failure(
-                'Cannot invoke "com.netflix.conductor.common.metadata.tasks.TaskResult$Status.name()" because the '
-                'return value of "com.netflix.conductor.common.metadata.tasks.TaskResult.getStatus()" is null'
-            )
+            raise complaints.missing_status()
         self._apply(task, report, now)
         self._keep_logs(task, report)
         self.decider.decide(workflow, now)
@@ -180,7 +176,7 @@ class Engine:
     def _extend_lease(self, report: Report, now: int) -> None:
         task = self.store.tasks.get(report.task_id or "")
         if task is None:
-            raise no_such_task(report.task_id or "")
+            raise errors.no_such_task(report.task_id or "")
         if not task.is_terminal:
             task.updated = now
             self.decider.watch(task.workflow, now)
@@ -216,10 +212,7 @@ class Engine:
 
     def _keep_logs(self, task: TaskRecord, report: Report) -> None:
         if any(text is None for text, _ in report.logs):
-            raise failure(
-                "[SQLITE_CONSTRAINT_NOTNULL] A NOT NULL constraint failed "
-                "(NOT NULL constraint failed: task_execution_logs.log)"
-            )
+            raise complaints.log_without_text()
         for text, created in report.logs:
             self.store.log(LogLine(text or "", task.task_id, created))
 

@@ -1,6 +1,7 @@
 """What the server answers when it refuses: statuses and bodies as Conductor OSS 3.32 sends them."""
 
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -84,6 +85,9 @@ def failure(message: str) -> RequestRefused:
     return RequestRefused(500, message)
 
 
+# Unknown things
+
+
 def no_such_workflow(workflow_id: str) -> RequestRefused:
     """Refuse because there is no workflow of this id."""
     return not_found(f"No such workflow found by id: {workflow_id}")
@@ -92,3 +96,101 @@ def no_such_workflow(workflow_id: str) -> RequestRefused:
 def no_such_task(task_id: str) -> RequestRefused:
     """Refuse an update because there is no task of this id."""
     return not_found(f"No such task found by id: {task_id}")
+
+
+def task_not_found(task_id: str) -> RequestRefused:
+    """Refuse to show a task because there is none of this id."""
+    return not_found(f"Task not found for taskId: {task_id}")
+
+
+def no_running_task(reference: str, workflow_id: str) -> RequestRefused:
+    """Refuse an update by reference name because nothing is pending under it."""
+    return not_found(f"Found no running task {reference} of workflow {workflow_id} to update")
+
+
+def no_such_workflow_defined(name: str, version: int | None) -> RequestRefused:
+    """Refuse to start a workflow that is not defined."""
+    return not_found(f"No such workflow defined. name={name}, version={_shown(version)}")
+
+
+def workflow_definition_not_found(name: str, version: int | None) -> RequestRefused:
+    """Refuse to show a workflow definition, or to start it by its path: there is none."""
+    return not_found(f"No such workflow found by name: {name}, version: {_shown(version)}")
+
+
+def no_workflow_definition_to_remove(name: str, version: int) -> RequestRefused:
+    """Refuse to forget a workflow definition: there is none."""
+    return failure(f"No such workflow definition: {name} version: {version}")
+
+
+def no_task_definition_to_replace(name: str) -> RequestRefused:
+    """Refuse to replace a task definition: there is none."""
+    return not_found(f"No such task by name {name}")
+
+
+def task_definition_not_found(name: str) -> RequestRefused:
+    """Refuse to show a task definition: there is none."""
+    return not_found(f"No such taskType found by name: {name}")
+
+
+def unknown_path(path: str) -> RequestRefused:
+    """Refuse a path that the server does not have."""
+    shown = "/".join(part for part in unquote(path).split("/") if part)
+    return not_found(f"No static resource {shown}.")
+
+
+# Wrong states
+
+
+def workflow_exists(name: str, version: int) -> RequestRefused:
+    """Refuse to register a workflow definition a second time."""
+    return conflict(f"Workflow with {name}.{version} already exists!")
+
+
+def workflow_has_ended(workflow: str) -> RequestRefused:
+    """Refuse to pause a workflow, given in short form, that has ended."""
+    return conflict(f"Workflow {workflow} has ended, status cannot be updated.")
+
+
+def workflow_in_terminal_state(status: str) -> RequestRefused:
+    """Refuse to reset the call-backs of a workflow that has ended."""
+    return conflict(f"Workflow is in terminal state. Status = {status}")
+
+
+def workflow_not_paused(workflow_id: str, status: str) -> RequestRefused:
+    """Refuse to resume a workflow that is not paused."""
+    return failure(f"The workflow {workflow_id} is not PAUSED so cannot resume. Current status is {status}")
+
+
+def workflow_still_running(status: str) -> RequestRefused:
+    """Refuse to retry a workflow that has not ended."""
+    return not_found(f"Workflow is still running.  status={status}")
+
+
+def nothing_to_retry() -> RequestRefused:
+    """Refuse to retry a workflow all of whose tasks succeeded."""
+    return conflict(
+        "There are no retryable tasks! Use restart if you want to attempt entire workflow execution again."
+    )
+
+
+def workflow_not_terminal(workflow: str, status: str) -> RequestRefused:
+    """Refuse to restart a workflow, given in short form, that has not ended."""
+    return conflict(f"Workflow: {workflow}.{status} is not in terminal state, unable to restart.")
+
+
+def workflow_not_restartable(workflow: str, status: str) -> RequestRefused:
+    """Refuse to restart a workflow whose definition forbids it."""
+    return not_found(f"Workflow: {workflow}.{status} is non-restartable")
+
+
+def not_executed_here(kind: str, name: str, reference: str) -> RequestRefused:
+    """Refuse to start a workflow with a task of a type that this server does not execute."""
+    return bad_request(
+        f"The dev server does not execute tasks of type {kind}: task {name}, reference {reference}. "
+        "Use a real Conductor server for this workflow."
+    )
+
+
+def _shown(value: object) -> str:
+    return "null" if value is None else str(value)

@@ -1,8 +1,8 @@
 """The ``${...}`` expressions of workflow definitions.
 
-A value that is one expression keeps the type of what it names; inside text it becomes text; what is missing is
-null. ``$${x}`` is the literal ``${x}``. Paths are JsonPath's: names, ``['name']``, ``[1]``, ``[-1]``, ``[*]``, ``[a:b]``,
-``.length()``.
+A value that is one expression keeps the type of what it names; inside text it becomes text; what is missing
+is null. ``$${x}`` is the literal ``${x}``. Paths are JsonPath's: names, ``['name']``, ``[1]``, ``[-1]``,
+``[*]``, ``[a:b]``, ``.length()``; not its filters and deep scans, which find nothing here.
 """
 
 import functools
@@ -174,20 +174,19 @@ def _child(value: Any, step: Any) -> Any:
 def as_text(value: Any) -> str:
     """Return a value as it stands inside text: as Java prints it."""
     match value:
-        case None:
-            return "null"
         case str():
-            return value
-        case bool():
-            return "true" if value else "false"
+            text = value
+        case None | bool():
+            text = "null" if value is None else str(value).lower()
         case float():
-            return _float_text(value)
+            text = _float_text(value)
         case dict():
-            return "{" + ", ".join(f"{key}={as_text(item)}" for key, item in value.items()) + "}"
+            text = "{" + ", ".join(f"{key}={as_text(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ", ".join(as_text(item) for item in value) + "]"
+            text = "[" + ", ".join(as_text(item) for item in value) + "]"
         case _:
-            return str(value)
+            text = str(value)
+    return text
 
 
 def _float_text(value: float) -> str:

@@ -9,8 +9,35 @@ from anyworker.devserver.errors import RequestRefused
 from anyworker.devserver.jsontext import parse_error
 
 METADATA = "com.netflix.conductor.common.metadata"
-_MAP = "java.util.LinkedHashMap<java.lang.String,java.lang.Object>"
+_PRIMITIVE = {"java.lang.Integer": "int"}
 _RANGES = {"int": 2**31, "java.lang.Integer": 2**31, "long": 2**63}
+
+
+def _map_of(kind: str) -> str:
+    return f"java.util.LinkedHashMap<java.lang.String,java.lang.{kind}>"
+
+
+def _list_of(cls: str) -> str:
+    return f"java.util.ArrayList<{cls}>"
+
+
+def _not_valid(kind: str, value: object) -> RequestRefused:
+    return parse_error(
+        f'Cannot deserialize value of type `{kind}` from String "{value}": not a valid `{kind}` value'
+    )
+
+
+def _out_of_range(kind: str, number: int, limit: int) -> RequestRefused:
+    return parse_error(
+        f"Numeric value ({number}) out of range of {_PRIMITIVE.get(kind, kind)} ({-limit} - {limit - 1})"
+    )
+
+
+def _no_flag(value: str) -> RequestRefused:
+    return parse_error(
+        f'Cannot deserialize value of type `boolean` from String "{value}": '
+        'only "true"/"True"/"TRUE" or "false"/"False"/"FALSE" recognized'
+    )
 
 
 def _mismatch(expected: str, value: object) -> RequestRefused:
@@ -67,17 +94,17 @@ def record(value: object, cls: str) -> dict[str, Any]:
 def records(value: object, cls: str) -> list[Any]:
     """Take a list of objects of a class; the items are not looked at."""
     if not isinstance(value, list):
-        raise _mismatch(f"java.util.ArrayList<{cls}>", value)
+        raise _mismatch(_list_of(cls), value)
     return value
 
 
-def mapping(value: object) -> dict[str, Any] | None:
-    """Take an object with any keys and values, or null."""
+def mapping(value: object, kind: str = "Object") -> dict[str, Any] | None:
+    """Take an object with any keys and values, or null; the kind of its values is only named, not checked."""
     if value is None or isinstance(value, dict):
         return value
     if isinstance(value, str):
         raise _no_constructor("java.util.LinkedHashMap", value)
-    raise _mismatch(_MAP, value)
+    raise _mismatch(_map_of(kind), value)
 
 
 def texts(value: object) -> list[str] | None:
@@ -87,7 +114,7 @@ def texts(value: object) -> list[str] | None:
     if isinstance(value, str):
         raise _no_constructor("java.util.ArrayList", value)
     if not isinstance(value, list):
-        raise _mismatch("java.util.ArrayList<java.lang.String>", value)
+        raise _mismatch(_list_of("java.lang.String"), value)
     return [text(item) or "" for item in value]
 
 
@@ -109,19 +136,17 @@ def whole(value: object, kind: str = "int") -> int | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or isinstance(value, (dict, list)):
+    if isinstance(value, (bool, dict, list)):
         raise _mismatch(kind, value)
     if isinstance(value, str):
         try:
             value = int(value)
         except ValueError:
-            raise parse_error(
-                f'Cannot deserialize value of type `{kind}` from String "{value}": not a valid `{kind}` value'
-            ) from None
+            raise _not_valid(kind, value) from None
     number = int(value)  # type: ignore[call-overload]  # JSON has no further kind of scalar
     limit = _RANGES[kind]
     if not -limit <= number < limit:
-        raise parse_error(f"Numeric value ({number}) out of range of {kind} ({-limit} - {limit - 1})")
+        raise _out_of_range(kind, number, limit)
     return int(number)
 
 
@@ -137,10 +162,7 @@ def flag(value: object) -> bool | None:
         case "false" | "False" | "FALSE" | "":
             return False
         case str():
-            raise parse_error(
-                f'Cannot deserialize value of type `boolean` from String "{value}": '
-                'only "true"/"True"/"TRUE" or "false"/"False"/"FALSE" recognized'
-            )
+            raise _no_flag(value)
     raise _mismatch("boolean", value)
 
 
@@ -164,13 +186,16 @@ class Choice:
             case "":
                 raise _no_constructor(self.cls, value)
             case str():
-                raise parse_error(
-                    f'Cannot deserialize value of type `{self.cls}` from String "{value}": not one of the '
-                    f"values accepted for Enum class: [{', '.join(self.shown or self.names)}]"
-                )
+                raise self._unknown(value)
             case int() if not isinstance(value, bool) and 0 <= value < len(self.names):
                 return self.names[value]
         raise _mismatch(self.cls, value)
+
+    def _unknown(self, value: str) -> RequestRefused:
+        return parse_error(
+            f'Cannot deserialize value of type `{self.cls}` from String "{value}": not one of the '
+            f"values accepted for Enum class: [{', '.join(self.shown or self.names)}]"
+        )
 
 
 RESULT_STATUS = Choice(

@@ -11,6 +11,13 @@ from anyworker.devserver.errors import RequestRefused, failure
 MAX_STRING = 20_000_000
 MAX_DEPTH = 1000
 _TOKENS = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+_EXPECTED = (
+    ("Expecting property name", "was expecting double-quote to start field name"),
+    ("Illegal trailing comma", "was expecting double-quote to start field name"),
+    ("Expecting ':'", "was expecting a colon to separate field name and value"),
+    ("Expecting ','", "was expecting comma to separate Object entries"),
+)
+"""What the server expected, by the beginning of the complaint of Python's reader."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -58,7 +65,7 @@ def _decode_slowly(body: bytes) -> Any:
     try:
         text = body.removeprefix(_BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError as error:
-        raise parse_error(f"Invalid UTF-8 start byte 0x{body[error.start]:02x}") from None
+        raise _bad_byte(body[error.start]) from None
     text = text.lstrip(" \t\r\n")
     if not text:
         raise parse_error("No content to map due to end-of-input")
@@ -67,16 +74,35 @@ def _decode_slowly(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise parse_error(_complaint(error, text)) from None
     except RecursionError:
-        raise parse_error(
-            f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH}, from "
-            "`StreamReadConstraints.getMaxNestingDepth()`)"
-        ) from None
+        raise _too_deep() from None
     return _without_surrogates(value)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise parse_error(
+    raise _non_standard(name)
+
+
+def _non_standard(name: str) -> RequestRefused:
+    return parse_error(
         f"Non-standard token '{name}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
+    )
+
+
+def _bad_byte(byte: int) -> RequestRefused:
+    return parse_error(f"Invalid UTF-8 start byte 0x{byte:02x}")
+
+
+def _too_deep() -> RequestRefused:
+    return parse_error(
+        f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH}, from "
+        "`StreamReadConstraints.getMaxNestingDepth()`)"
+    )
+
+
+def _too_long(length: int) -> RequestRefused:
+    return parse_error(
+        f"String value length ({length}) exceeds the maximum allowed ({MAX_STRING}, "
+        "from `StreamReadConstraints.getMaxStringLength()`)"
     )
 
 
@@ -99,7 +125,7 @@ def _complaint(error: json.JSONDecodeError, text: str) -> str:
 
 
 def _unexpected_end(text: str) -> str:
-    if text.rstrip()[-1] in ",:" or text.count('"') == 2 and text.rstrip().endswith('"'):
+    if text.rstrip()[-1] in ",:" or (text.count('"') == 2 and text.rstrip().endswith('"')):
         return "Unexpected end-of-input within/between Object entries"
     kind = "Object" if text[0] == "{" else "Array"
     return (
@@ -109,25 +135,15 @@ def _unexpected_end(text: str) -> str:
 
 
 def _unexpected(char: str, error: json.JSONDecodeError, text: str) -> str:
-    shown = f"Unexpected character ('{char}' (code {ord(char)}))"
-    if "property name" in error.msg:
-        return f"{shown}: was expecting double-quote to start field name"
-    if error.msg.startswith("Expecting ':'"):
-        return f"{shown}: was expecting a colon to separate field name and value"
     if error.msg.startswith("Illegal trailing comma"):
-        following = text[error.pos + 1 :].lstrip()[:1]
-        return (
-            f"Unexpected character ('{following}' (code {ord(following)})): "
-            "was expecting double-quote to start field name"
-        )
+        char = text[error.pos + 1 :].lstrip()[:1]
+    expected = next((told for start, told in _EXPECTED if error.msg.startswith(start)), "expected a value")
     word = _WORD.match(text, error.pos)
-    if error.msg.startswith("Expecting ','"):
-        if char.isdigit() and text[error.pos - 1] == "0":
-            return "Invalid numeric value: Leading zeroes not allowed"
-        return f"{shown}: was expecting comma to separate Object entries"
-    if word:
+    if error.msg.startswith("Expecting ','") and char.isdigit() and text[error.pos - 1] == "0":
+        return "Invalid numeric value: Leading zeroes not allowed"
+    if word and error.msg == "Expecting value":
         return f"Unrecognized token '{word[0]}': was expecting {_TOKENS}"
-    return f"{shown}: expected a value"
+    return f"Unexpected character ('{char}' (code {ord(char)})): {expected}"
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -142,10 +158,7 @@ def _without_surrogates(value: Any) -> Any:
 
 def _check_strings(value: Any) -> None:
     if isinstance(value, str) and len(value) > MAX_STRING:
-        raise parse_error(
-            f"String value length ({len(value)}) exceeds the maximum allowed ({MAX_STRING}, "
-            "from `StreamReadConstraints.getMaxStringLength()`)"
-        )
+        raise _too_long(len(value))
     if isinstance(value, dict):
         for item in value.values():
             _check_strings(item)

@@ -66,7 +66,7 @@ def _workflow_due(workflow: WorkflowRecord) -> int | None:
 
 
 def _limits(task: TaskRecord, now: int) -> Iterator[tuple[int, bool, str]]:
-    """Yield each limit of a live task: when, whether it is the response timeout, and the reason if it is now."""
+    """Yield each limit of a live task: when, whether it is the response timeout, the reason if it is now."""
     definition = task.step.definition
     policy = definition.timeout_policy
     if policy != "ALERT_ONLY":
@@ -76,40 +76,39 @@ def _limits(task: TaskRecord, now: int) -> Iterator[tuple[int, bool, str]]:
         yield (
             task.updated + (response + task.callback_after) * 1000,
             True,
-            f"responseTimeout: {response} exceeded for the taskId: {task.task_id} "
-            f"with Task Definition: {task.step.name}",
+            (
+                f"responseTimeout: {response} exceeded for the taskId: {task.task_id} "
+                f"with Task Definition: {task.step.name}"
+            ),
         )
 
 
 def _policy_limits(task: TaskRecord, definition: TaskDefinition, now: int) -> Iterator[tuple[int, bool, str]]:
     policy, delay = definition.timeout_policy, task.start_delay * 1000
-    if definition.total_timeout_seconds > 0:
-        due = task.first_scheduled + definition.total_timeout_seconds * 1000
-        yield (
-            due,
-            False,
-            f"Task {task.step.name}/{task.task_id} exceeded total timeout of "
-            f"{definition.total_timeout_seconds} seconds (elapsed {(now - task.first_scheduled) // 1000} seconds "
-            f"across all attempts including retry delays). Timeout policy: {policy}",
+    seconds = definition.total_timeout_seconds
+    if seconds > 0:
+        elapsed = (now - task.first_scheduled) // 1000
+        reason = (
+            f"Task {task.step.name}/{task.task_id} exceeded total timeout of {seconds} seconds (elapsed "
+            f"{elapsed} seconds across all attempts including retry delays). Timeout policy: {policy}"
         )
+        yield task.first_scheduled + seconds * 1000, False, reason
     seconds = definition.timeout_seconds
     if seconds > 0 and task.started > 0:
         since = task.started + delay
-        yield (
-            since + seconds * 1000,
-            False,
+        reason = (
             f"Task timed out after {(now - since) // 1000} seconds. Timeout configured as {seconds} seconds. "
-            f"Timeout policy configured to {policy}",
+            f"Timeout policy configured to {policy}"
         )
+        yield since + seconds * 1000, False, reason
     seconds = definition.poll_timeout_seconds
     if seconds > 0 and task.status == "SCHEDULED":
         since = task.scheduled + delay
-        yield (
-            since + (seconds + task.callback_after) * 1000,
-            False,
-            f"Task poll timed out after {(now - since) // 1000} seconds. Poll timeout configured as {seconds} "
-            f"seconds. Timeout policy configured to {policy}",
+        reason = (
+            f"Task poll timed out after {(now - since) // 1000} seconds. "
+            f"Poll timeout configured as {seconds} seconds. Timeout policy configured to {policy}"
         )
+        yield since + (seconds + task.callback_after) * 1000, False, reason
 
 
 def refusal_to_retry(task: TaskRecord, now: int) -> Ending | None:
@@ -132,8 +131,8 @@ def refusal_to_retry(task: TaskRecord, now: int) -> Ending | None:
 def retry_delay(definition: TaskDefinition, attempt: int) -> int:
     """Return the seconds before the attempt after a failed one.
 
-    FIXED: d. LINEAR_BACKOFF: d * scale * (attempt + 1). EXPONENTIAL_BACKOFF: d * 2 ** attempt. The arithmetic is that of
-    32-bit integers, as the server's: a negative overflow counts as the largest number, and one to 0 stays 0.
+    FIXED: d. LINEAR_BACKOFF: d * scale * (attempt + 1). EXPONENTIAL_BACKOFF: d * 2 ** attempt. The
+    arithmetic is that of 32-bit integers, as the server's: below 0 counts as the largest, 0 stays 0.
 
     Args:
         definition: The task definition.

@@ -1,13 +1,13 @@
 """What can be done to a workflow from outside: pause, resume, terminate, retry, restart and more."""
 
+from anyworker.devserver import errors
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.errors import RequestRefused, conflict, failure, not_found
 from anyworker.devserver.limits import Ending
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 
 
 class Operations:
-    """The operations on workflows of an engine. Every one raises ``RequestRefused`` with 404 for an unknown id."""
+    """The operations on workflows of an engine; each raises ``RequestRefused`` (404) for an unknown id."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -26,7 +26,7 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if workflow.is_terminal:
-            raise conflict(f"Workflow {_short(workflow)} has ended, status cannot be updated.")
+            raise errors.workflow_has_ended(_short(workflow))
         if workflow.status != "PAUSED":
             workflow.status = "PAUSED"
             workflow.updated = now
@@ -40,10 +40,7 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if workflow.status != "PAUSED":
-            raise failure(
-                f"The workflow {workflow_id} is not PAUSED so cannot resume. "
-                f"Current status is {workflow.status}"
-            )
+            raise errors.workflow_not_paused(workflow_id, workflow.status)
         workflow.status = "RUNNING"
         workflow.retried = workflow.updated = now
         self._decider.decide(workflow, now)
@@ -56,7 +53,7 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if workflow.status == "COMPLETED":
-            raise conflict("Cannot terminate a COMPLETED workflow.")
+            raise errors.conflict("Cannot terminate a COMPLETED workflow.")
         if workflow.status != "TERMINATED":
             self._decider.end(workflow, Ending("TERMINATED", reason), now)
 
@@ -68,9 +65,9 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if not workflow.is_terminal:
-            raise not_found(f"Workflow is still running.  status={workflow.status}")
+            raise errors.workflow_still_running(workflow.status)
         if not workflow.tasks:
-            raise conflict("Workflow has not started yet")
+            raise errors.conflict("Workflow has not started yet")
         unsuccessful: dict[str, TaskRecord] = {}
         for task in workflow.tasks:
             if task.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT", "CANCELED"}:
@@ -78,10 +75,7 @@ class Operations:
             else:
                 unsuccessful.pop(task.reference, None)
         if not unsuccessful and workflow.status != "TIMED_OUT":
-            raise conflict(
-                "There are no retryable tasks! Use restart if you want to attempt entire workflow "
-                "execution again."
-            )
+            raise errors.nothing_to_retry()
         self._decider.reopen(workflow, sorted(unsuccessful.values(), key=lambda task: task.seq), now)
 
     def restart(self, workflow_id: str, now: int) -> None:
@@ -92,11 +86,9 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if not workflow.is_terminal:
-            raise conflict(
-                f"Workflow: {_short(workflow)}.{workflow.status} is not in terminal state, unable to restart."
-            )
+            raise errors.workflow_not_terminal(_short(workflow), workflow.status)
         if workflow.status == "COMPLETED" and not workflow.plan.restartable:
-            raise _not_restartable(workflow)
+            raise errors.workflow_not_restartable(_short(workflow), workflow.status)
         self._store.revive(workflow)
         self._store.remove_tasks(workflow)
         workflow.tasks, workflow.output = [], {}
@@ -113,7 +105,7 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if workflow.is_terminal:
-            raise conflict(f"Workflow is in terminal state. Status = {workflow.status}")
+            raise errors.workflow_in_terminal_state(workflow.status)
         for task in workflow.tasks:
             if task.status == "SCHEDULED" and task.callback_after > 0:
                 task.callback_after = 0
@@ -131,7 +123,3 @@ class Operations:
 
 def _short(workflow: WorkflowRecord) -> str:
     return f"{workflow.plan.name}.{workflow.plan.version}/{workflow.workflow_id}"
-
-
-def _not_restartable(workflow: WorkflowRecord) -> RequestRefused:
-    return not_found(f"Workflow: {_short(workflow)}.{workflow.status} is non-restartable")

@@ -7,16 +7,15 @@ import attrs
 import msgspec
 
 from anyworker.devserver.definitions import TaskDefinition, read_task_definition
-from anyworker.devserver.errors import bad_request
+from anyworker.devserver.errors import not_executed_here
 from anyworker.devserver.jsontext import encode
 
-NOT_SUPPORTED = frozenset(
-    {
-        "DECISION", "DO_WHILE", "DYNAMIC", "EVENT", "EXCLUSIVE_JOIN", "FORK_JOIN", "FORK_JOIN_DYNAMIC", "HTTP",
-        "HUMAN", "INLINE", "JOIN", "JSON_JQ_TRANSFORM", "KAFKA_PUBLISH", "LAMBDA", "NOOP", "PULL_WORKFLOW_MESSAGES",
-        "SET_VARIABLE", "START_WORKFLOW", "SUB_WORKFLOW", "SWITCH", "TERMINATE", "WAIT",
-    }
-)  # fmt: skip
+_SYSTEM_TYPES = """
+    DECISION DO_WHILE DYNAMIC EVENT EXCLUSIVE_JOIN FORK_JOIN FORK_JOIN_DYNAMIC HTTP HUMAN INLINE JOIN
+    JSON_JQ_TRANSFORM KAFKA_PUBLISH LAMBDA NOOP PULL_WORKFLOW_MESSAGES SET_VARIABLE START_WORKFLOW
+    SUB_WORKFLOW SWITCH TERMINATE WAIT
+"""
+NOT_SUPPORTED = frozenset(_SYSTEM_TYPES.split())
 """Types that the real server executes itself. Any other unknown type is a queue's name, as there."""
 
 
@@ -97,10 +96,7 @@ def plan(wire: dict[str, Any], registered: Callable[[str], TaskDefinition | None
 def _step(position: int, item: dict[str, Any], registered: Callable[[str], TaskDefinition | None]) -> Step:
     kind, name, reference = item["type"], item["name"], item["taskReferenceName"]
     if kind in NOT_SUPPORTED:
-        raise bad_request(
-            f"The dev server does not execute tasks of type {kind}: task {name}, reference {reference}. "
-            "Use a real Conductor server for this workflow."
-        )
+        raise not_executed_here(kind, name, reference)
     definition = _definition(item, registered)
     retries = item.get("retryCount")
     return Step(
@@ -123,7 +119,12 @@ def _definition(item: dict[str, Any], registered: Callable[[str], TaskDefinition
     if inline is not None:
         return TaskDefinition.of(inline)
     found = registered(item["name"])
-    return found if found is not None else TaskDefinition.of(read_task_definition({"name": item["name"]}))
+    if found is not None:
+        return found
+    unregistered = {"name": item["name"]}
+    if item["type"] != "SIMPLE":
+        unregistered |= {"retryCount": 0, "responseTimeoutSeconds": 0}
+    return TaskDefinition.of(read_task_definition(unregistered))
 
 
 def _with_definition(item: dict[str, Any], definition: TaskDefinition) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from anyworker.devserver.deadlines import Deadline, Deadlines
 from anyworker.devserver.records import Message, TaskRecord
 
 Waiting = Literal["first", "fill"]
-"""How a poll waits: ``first`` answers at the first task, as Redis does; ``fill`` holds what it finds until it has all
-it asked for or its time is over, as the SQL back ends do."""
+"""How a poll waits: ``first`` answers at the first task, as Redis does; ``fill`` holds what it finds until it
+has all it asked for or its time is over, as the SQL back ends do."""
 
 ACTIVE_FOR = 10_000
 """Milliseconds after its last poll for which a domain counts as active."""
@@ -153,7 +153,7 @@ class Queues:
     # Polls
 
     def poll(self, poll: Poll, timeout: int, now: int) -> None:
-        """Answer a poll at once if that is possible, else let it wait for at most ``timeout`` milliseconds."""
+        """Answer a poll at once if possible, else let it wait for ``timeout`` milliseconds at most."""
         queue = self._queue(poll.task_type, poll.domain)
         if poll.count > 0:
             queue.release(now)

@@ -100,7 +100,7 @@ class Message:
 
 @attrs.define(eq=False)
 class TaskRecord:
-    """One attempt at one step. Times are epoch milliseconds; payloads are replaced, never changed in place."""
+    """One attempt at one step. Times are epoch milliseconds; payloads are replaced, never changed."""
 
     task_id: str
     workflow: WorkflowRecord

@@ -35,8 +35,13 @@ class Report:
     """Whether the body was so large that the output must be measured."""
 
     @classmethod
-    def read(cls, source: object, *, is_large: bool = False) -> "Report":
+    def read(cls, source: object, now: int, *, is_large: bool = False) -> "Report":
         """Read the body of an update.
+
+        Args:
+            source: The JSON value.
+            now: Epoch milliseconds, for log lines that are bare texts.
+            is_large: Whether the body was so large that the output must be measured.
 
         Raises:
             RequestRefused: 500, it is no object or a field has the wrong type.
@@ -52,7 +57,7 @@ class Report:
             reason=None if reason is None else reason[:LONGEST_REASON],
             callback_after=fields.whole(take("callbackAfterSeconds"), "long") or 0,
             worker_id=fields.text(take("workerId")),
-            logs=_logs(take("logs")),
+            logs=_logs(take("logs"), now),
             extend_lease=bool(fields.flag(take("extendLease"))),
             sub_workflow_id=fields.text(take("subWorkflowId")),
             external_output=fields.text(take("externalOutputPayloadStoragePath")) or None,
@@ -60,14 +65,14 @@ class Report:
         )
 
 
-def _logs(value: object) -> tuple[tuple[str | None, int], ...]:
-    if not value and value != "":
+def _logs(value: object, now: int) -> tuple[tuple[str | None, int], ...]:
+    if value is None:
         return ()
-    return tuple(_log(item) for item in fields.records(value, TASK_EXEC_LOG)[:MOST_LOGS])
+    return tuple(_log(item, now) for item in fields.records(value, TASK_EXEC_LOG)[:MOST_LOGS])
 
 
-def _log(item: object) -> tuple[str | None, int]:
+def _log(item: object, now: int) -> tuple[str | None, int]:
     if isinstance(item, str):
-        return (item, 0)
+        return (item, now)
     line = fields.record(item, TASK_EXEC_LOG)
     return (fields.text(line.get("log")), fields.whole(line.get("createdTime"), "long") or 0)

@@ -75,26 +75,26 @@ def start_request(name: str | None, priority: int) -> Iterator[Violation]:
     """Yield every broken rule of a request to start a workflow."""
     if name is None:
         yield Violation("startWorkflow.arg0.name", "Workflow name cannot be null or empty")
+    bound = "minimum 0" if priority < 0 else "maximum 99"
+    if not 0 <= priority <= 99:
+        message = f"priority: {priority} should be {bound}"
+        yield Violation("startWorkflow.arg0.priority", message, str(priority))
+
+
+def start_priority(priority: int) -> Iterator[Violation]:
+    """Yield what is wrong with the priority of a start by path."""
     if priority < 0:
-        yield Violation(
-            "startWorkflow.arg0.priority", f"priority: {priority} should be minimum 0", str(priority)
-        )
+        yield Violation("startWorkflow.arg3", "0 is the minimum priority value", str(priority))
     if priority > 99:
-        yield Violation(
-            "startWorkflow.arg0.priority", f"priority: {priority} should be maximum 99", str(priority)
-        )
+        yield Violation("startWorkflow.arg3", "99 is the maximum priority value", str(priority))
 
 
 def all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the tasks of a definition, also those inside forks, switches and loops."""
     for step in steps:
         yield step
-        for branch in (
-            *step["forkTasks"],
-            *step["decisionCases"].values(),
-            step["defaultCase"],
-            step["loopOver"],
-        ):
+        cases = step["decisionCases"].values()
+        for branch in (*step["forkTasks"], *cases, step["defaultCase"], step["loopOver"]):
             yield from all_steps(branch)
 
 
@@ -133,18 +133,15 @@ def _references(
     elif isinstance(value, str):
         for piece in _PIECES.split(value):
             if piece.startswith("${") and piece.endswith("}"):
-                yield from _expression(piece, key, task, known, path)
+                for message in _expression(piece[2:-1], value, key, task, known):
+                    yield Violation(path, message)
 
 
-def _expression(
-    piece: str, key: str, task: str | None, known: set[str | None], path: str
-) -> Iterator[Violation]:
-    inside = piece[2:-1]
+def _expression(inside: str, value: str, key: str, task: str | None, known: set[str | None]) -> Iterator[str]:
     if not inside or _WHITESPACE.search(inside):
-        yield Violation(path, f"key: {key} input parameter value: {inside} is not valid")
-    elif inside != "CPEWF_TASK_ID" and (root := inside.split(".")[0]) not in known:
-        yield Violation(
-            path,
+        yield f"key: {key} input parameter value: {inside} is not valid"
+    elif inside != "CPEWF_TASK_ID" and (root := inside.split(".", maxsplit=1)[0]) not in known:
+        yield (
             f"taskReferenceName: {root} for given task: {task} input value: {key} "
-            f"of input parameter: {piece} is not defined in workflow definition.",
+            f"of input parameter: {value} is not defined in workflow definition."
         )

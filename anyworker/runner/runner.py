@@ -90,8 +90,8 @@ class Runner:
         self._in_hand: dict[str, Execution] = {}
         self._polls: set[_PollUnderWay] = set()
         self._changed = anyio.Event()
-        self.turns = 0
-        """How often the loop has looked for something to do."""
+        self.wakeups = 0
+        """How often the loop has woken from waiting for a change or a deadline."""
         self.abandoned: list[Execution] = []
         """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
 
@@ -132,14 +132,13 @@ class Runner:
         """Poll, execute and deliver until drained."""
         async with anyio.create_task_group() as children:
             while True:
-                self.turns += 1
                 match self._planner.next(anyio.current_time(), int(self._limiter.available_tokens)):
                     case Poll() as poll:
                         # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
                         if poll.is_fill or not self._in_hand:
                             await self._poll(poll, children)
                         else:
-                            children.start_soon(self._poll, poll, children)
+                            children.start_soon(self._poll_beside, poll, children)
                     case Wait(until):
                         await self._wait(until)
                     case Stop():
@@ -149,6 +148,7 @@ class Runner:
         with anyio.CancelScope(deadline=until):
             await self._changed.wait()
         self._changed = anyio.Event()
+        self.wakeups += 1
 
     async def _poll(self, poll: Poll, children: anyio.abc.TaskGroup) -> None:
         slots = [object() for _ in range(poll.count)]
@@ -171,6 +171,11 @@ class Runner:
             self._polls.discard(under_way)
             for slot in slots:
                 self._limiter.release_on_behalf_of(slot)
+
+    async def _poll_beside(self, poll: Poll, children: anyio.abc.TaskGroup) -> None:
+        try:
+            await self._poll(poll, children)
+        finally:
             self._changed.set()
 
     async def _ask(self, under_way: _PollUnderWay) -> list[Task]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from anyworker.errors import DeclarationError, SerializationError
 from anyworker.values.constraints import constrained
-from anyworker.values.fields import evaluated, fields_of, is_named_tuple
+from anyworker.values.fields import evaluated, fields_of, is_named_tuple, names_around
 from anyworker.values.jsonable import to_jsonable
-from anyworker.values.objects import Absent, Member, Members, ModelShape, ObjectShape, UnionShape
+from anyworker.values.objects import Absent, Member, Members, ModelShape, ObjectShape
 from anyworker.values.scalars import (
     ANY,
     BYTES,
@@ -27,6 +27,7 @@ from anyworker.values.scalars import (
     refusing,
 )
 from anyworker.values.shapes import JSON_TYPES, ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
+from anyworker.values.unions import Tried, UnionShape
 
 _ARRAYS: dict[Any, Callable[[list[object]], object] | None] = {
     list: None,
@@ -70,6 +71,10 @@ class ShapeBuilder:
     def __init__(self, namespace: Mapping[str, Any], *, is_strict: bool = False) -> None:
         self._namespace = namespace
         self._is_strict = is_strict
+        self.tried: Tried = {}
+        """To be cleared after each conversion."""
+        self._owner: Any = None
+        """The class whose members are being built: what Self means, and where aliases are looked up."""
         self._built: dict[Any, Shape] = {}
         self._unfinished: list[Callable[[], None]] = []
 
@@ -121,14 +126,17 @@ class ShapeBuilder:
 
     def _referred(self, reference: typing.ForwardRef | str) -> Shape:
         name = reference if isinstance(reference, str) else reference.__forward_arg__
-        if name not in self._built:
-            self._built[name] = deferred = Deferred(name)
-            deferred.target = self.shape(evaluated(name, self._namespace))
-        return self._built[name]
+        place = (getattr(self._owner, "__module__", None), name)
+        if place not in self._built:
+            self._built[place] = deferred = Deferred(name)
+            deferred.target = self.shape(evaluated(name, names_around(self._owner, self._namespace)))
+        return self._built[place]
 
     def _plain(self, annotation: Any) -> Shape:
         if annotation in _ARRAYS or annotation in _MAPS:
             return self._collection(annotation, annotation, ())
+        if annotation is typing.Self and self._owner is not None:
+            return self._built[self._owner]
         if isinstance(annotation, typing.NewType):
             return self.shape(annotation.__supertype__)
         if isinstance(annotation, typing.TypeVar):
@@ -170,9 +178,11 @@ class ShapeBuilder:
         raise _unknown(annotation)
 
     def _union(self, arguments: tuple[Any, ...]) -> Shape:
-        union = UnionShape(tuple(dict.fromkeys(self.shape(argument) for argument in arguments)))
-        self._unfinished.append(union.arrange)
-        return union
+        options = tuple(dict.fromkeys(self.shape(argument) for argument in arguments))
+        if options not in self._built:
+            self._built[options] = union = UnionShape(options, self.tried)
+            self._unfinished.append(union.arrange)
+        return self._built[options]
 
     def _collection(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         if origin is tuple and arguments and arguments[-1] is not Ellipsis:
@@ -237,10 +247,12 @@ class ShapeBuilder:
         build = None if typing.is_typeddict(kind) else kind
         shape = ObjectShape(kind.__name__, build, is_positional=is_named_tuple(kind))
         self._built[annotation] = shape
+        outer, self._owner = self._owner, annotation
         parts = [
             (field, self.part(_substituted(field.annotation, arguments), has_default=field.has_default))
             for field in fields
         ]
+        self._owner = outer
 
         def complete() -> None:
             shape.members = Members(

@@ -70,8 +70,13 @@ def hints_of(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(kind, include_extras=True)
     except NameError:
-        own = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
-        return typing.get_type_hints(kind, localns={**namespace, **own}, include_extras=True)
+        return typing.get_type_hints(kind, localns=names_around(kind, namespace), include_extras=True)
+
+
+def names_around(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a namespace with the names of a class's own module, which come first."""
+    module = sys.modules.get(getattr(kind, "__module__", ""))
+    return {**namespace, **(vars(module) if module is not None else {})}
 
 
 def _dataclass_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:

@@ -8,6 +8,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from anyworker.errors import SerializationError
 from anyworker.values.fields import is_named_tuple
 from anyworker.values.paths import item, member
 
-DEPTH_LIMIT = 500
+DEPTH_LIMIT = 300
 """Levels of nesting. The server stores a little under 1000 and breaks the workflow beyond that; what reads
 the workflow has its limits, too."""
 KEY_LIMIT = 50_000
@@ -41,7 +42,12 @@ def to_jsonable(value: object, path: str = "$") -> object:
     Raises:
         SerializationError: The first part that has no place in JSON, by its path.
     """
-    return _Walk().value(value, path)
+    try:
+        return _Walk().value(value)
+    except _Refusal as refusal:
+        raise SerializationError(
+            path + "".join(reversed(refusal.steps)), refusal.reason
+        ) from refusal.__cause__
 
 
 def fields_to_dict(value: object) -> dict[str, object] | None:
@@ -69,129 +75,180 @@ def _struct_fields(value: msgspec.Struct) -> dict[str, object]:
     return fields
 
 
+class _Refusal(Exception):
+    """Why a value has no place in JSON, and the steps that led to it, the last one first."""
+
+    def __init__(self, reason: str, *steps: str) -> None:
+        super().__init__()
+        self.reason = reason
+        self.steps = list(steps)
+
+
 class _Walk:
     """One conversion: what it is inside of, so that it notices cycles and depth."""
 
     def __init__(self) -> None:
         self._around: set[int] = set()
 
-    def value(self, value: object, path: str) -> object:
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, Enum):
-            return self.value(value.value, path)
+    def value(self, value: object) -> object:
+        """Convert; each level takes two frames of the stack, so that the limit of depth is in reach."""
+        if (convert := _BY_TYPE.get(type(value))) is not None:
+            return convert(value)
+        value = _unwrapped(value)
         for kinds, convert in _CONVERTERS:
             if isinstance(value, kinds):
-                return convert(value, path)
-        return self._container(value, path)
-
-    def _container(self, value: object, path: str) -> object:
+                return convert(value)
+        opened = _opened(value)
         if id(value) in self._around:
-            raise SerializationError(path, f"a {_name(value)} contains itself")
+            reason = f"a {_name(value)} contains itself"
+            raise _Refusal(reason)
         if len(self._around) >= DEPTH_LIMIT:
-            raise SerializationError(path, f"nested deeper than {DEPTH_LIMIT} levels")
+            reason = f"nested deeper than {DEPTH_LIMIT} levels"
+            raise _Refusal(reason)
         self._around.add(id(value))
-        converted = self._opened(value, path)
+        converted = self._members(opened) if isinstance(opened, dict) else self._items(opened)
         self._around.discard(id(value))
         return converted
 
-    def _opened(self, value: object, path: str) -> object:
-        if (fields := fields_to_dict(value)) is not None:
-            return self._members(fields, path)
-        if isinstance(value, Mapping):
-            return self._members(value, path)
-        if isinstance(value, list | tuple | deque):
-            return self._items(value, path)
-        if isinstance(value, Set):
-            return _sorted(self._items(value, path))
-        if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
-            return self.value(_dumped(dump, value, path), path)
-        raise SerializationError(path, f"a {_name(value)} has no place in JSON")
+    def _members(self, opened: dict[Any, object]) -> dict[str, object]:
+        members: dict[str, object] = {}
+        for key, part in opened.items():
+            name = _key(key, members)
+            try:
+                members[name] = self.value(part)
+            except _Refusal as refusal:
+                refusal.steps.append(member(name))
+                raise
+        return members
 
-    def _items(self, values: Iterable[object], path: str) -> list[object]:
-        return [self.value(value, path + item(index)) for index, value in enumerate(values)]
-
-    def _members(self, members: Mapping[Any, object], path: str) -> dict[str, object]:
-        converted: dict[str, object] = {}
-        for key, value in members.items():
-            name = _key(key, path)
-            if name in converted:
-                raise SerializationError(path + member(name), "two keys are the same in JSON")
-            converted[name] = self.value(value, path + member(name))
-        return converted
+    def _items(self, opened: Iterable[object]) -> list[object]:
+        items: list[object] = []
+        for part in opened:
+            try:
+                items.append(self.value(part))
+            except _Refusal as refusal:
+                refusal.steps.append(item(len(items)))
+                raise
+        return _sorted(items) if isinstance(opened, Set) else items
 
 
-def _key(key: object, path: str) -> str:
+def _unwrapped(value: object) -> object:
+    while isinstance(value, Enum):
+        value = value.value
+    dump = getattr(type(value), "model_dump", None)
+    if not callable(dump):
+        return value
+    try:
+        return dump(value, mode="json")
+    except Exception as error:
+        reason = f"a {_name(value)} that cannot be dumped: {error}"
+        raise _Refusal(reason) from error
+
+
+def _opened(value: object) -> dict[Any, object] | Iterable[object]:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if (fields := fields_to_dict(value)) is not None:
+        return fields
+    if isinstance(value, list | tuple | deque | Set):
+        return value
+    reason = f"a {_name(value)} has no place in JSON"
+    raise _Refusal(reason)
+
+
+def _key(key: object, others: dict[str, object]) -> str:
+    name = key if type(key) is str else _key_text(key)
+    if name in others:
+        raise _Refusal("two keys are the same in JSON", member(name))
+    if len(name) > KEY_LIMIT:
+        reason = f"a key longer than {KEY_LIMIT} characters"
+        raise _Refusal(reason, member(name))
+    try:
+        return _text(name)
+    except _Refusal as refusal:
+        refusal.steps.append(member(name))
+        raise
+
+
+def _key_text(key: object) -> str:
     plain = key.value if isinstance(key, Enum) else key
     if isinstance(plain, bool) or not isinstance(plain, str | int):
-        raise SerializationError(path, f"the key {key!r:.60} is no str or int")
-    if isinstance(plain, int):
-        return str(_integer(plain, path))
-    name = _text(plain, path + member(plain))
-    if len(name) > KEY_LIMIT:
-        raise SerializationError(path + member(name), f"a key longer than {KEY_LIMIT} characters")
-    return name
+        reason = f"the key {key!r:.60} is no str or int"
+        raise _Refusal(reason)
+    return str.__str__(plain) if isinstance(plain, str) else str(_integer(plain))
 
 
-def _text(value: str, path: str) -> str:
+def _text(value: str) -> str:
     text = str.__str__(value)
     if "\x00" in text:
-        raise SerializationError(path, "the character U+0000, which the server cannot store")
+        raise _Refusal("the character U+0000, which the server cannot store")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
             code = f"U+{ord(text[error.start]):04X}"
-            raise SerializationError(path, f"the lone surrogate {code}, which is no character") from None
+            reason = f"the lone surrogate {code}, which is no character"
+            raise _Refusal(reason) from None
     return text
 
 
-def _integer(value: int, path: str) -> int:
+def _integer(value: int) -> int:
     number = int(value)
     if not -_INT_LIMIT < number < _INT_LIMIT:
-        raise SerializationError(path, f"an int of more than {DIGITS_LIMIT} digits")
+        reason = f"an int of more than {DIGITS_LIMIT} digits"
+        raise _Refusal(reason)
     return number
 
 
-def _float(value: float, path: str) -> float:
+def _float(value: float) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise SerializationError(path, f"{number} is no JSON number")
+        reason = f"{number} is no JSON number"
+        raise _Refusal(reason)
     return number
 
 
-def _decimal(value: Decimal, path: str) -> str:
+def _decimal(value: Decimal) -> str:
     if not value.is_finite():
-        raise SerializationError(path, f"the Decimal {value} is no number")
+        reason = f"the Decimal {value} is no number"
+        raise _Refusal(reason)
     return str(value)
 
 
-def _written(value: object, path: str) -> object:
+def _written(value: object) -> object:
     try:
         return msgspec.to_builtins(value)
     except (TypeError, ValueError) as error:
-        raise SerializationError(path, f"a {_name(value)} that cannot be written: {error}") from None
+        reason = f"a {_name(value)} that cannot be written: {error}"
+        raise _Refusal(reason) from None
 
 
-def _path(value: PurePath, path: str) -> str:
-    return _text(str(value), path)
+def _path(value: PurePath) -> str:
+    return _text(str(value))
 
 
-_CONVERTERS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
+def _as_it_is(value: object) -> object:
+    return value
+
+
+_CONVERTERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], object]], ...] = (
     (str, _text),
+    ((bool, NoneType), _as_it_is),
     (int, _integer),
     (float, _float),
     (Decimal, _decimal),
     (_WRITTEN, _written),
     (PurePath, _path),
 )
-
-
-def _dumped(dump: Callable[..., object], value: object, path: str) -> object:
-    try:
-        return dump(mode="json")
-    except Exception as error:
-        raise SerializationError(path, f"a {_name(value)} that cannot be dumped: {error}") from error
+_BY_TYPE: dict[type, Callable[[Any], object]] = {
+    str: _text,
+    bool: _as_it_is,
+    NoneType: _as_it_is,
+    int: _integer,
+    float: _float,
+}
 
 
 def _sorted(values: list[object]) -> list[object]:

@@ -1,14 +1,13 @@
-"""Shapes of objects with known members, of classes that validate themselves, and of unions."""
+"""Shapes of objects with known members and of classes that validate themselves."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 
 import attrs
 
-from anyworker.errors import DeclarationError
 from anyworker.values.paths import item, member
 from anyworker.values.scalars import construct
-from anyworker.values.shapes import JSON_TYPES, Convert, Misfit, Problem, Shape
+from anyworker.values.shapes import Convert, Misfit, Problem, Shape, is_constant
 
 
 class Absent(Enum):
@@ -48,10 +47,23 @@ class Members:
         self.members = members
         self.keys = frozenset(member.key for member in members)
         self.required = frozenset(member.key for member in members if member.absent is Absent.REFUSED)
+        self._constants = tuple(
+            (member.key, member.shape.convert) for member in members if is_constant(member.shape)
+        )
         self._is_strict = is_strict
         self._rows: tuple[tuple[str, str | None, Convert, Absent], ...] = tuple(
             (member.key, member.name, member.shape.convert, member.absent) for member in members
         )
+
+    def are_meant(self, given: Mapping[str, object]) -> bool:
+        """Whether the constants that are given, such as a tag, are the right ones."""
+        try:
+            for key, convert in self._constants:
+                if key in given:
+                    convert(given[key])
+        except Misfit:
+            return False
+        return True
 
     def gather(self, given: Mapping[str, object]) -> dict[str, object]:
         """Return the converted members by their Python names.
@@ -162,87 +174,3 @@ def _model_problems(error: BaseException | None) -> list[Problem]:
         )
         for found in errors()
     ]
-
-
-@attrs.define(eq=False)
-class UnionShape:
-    """Any of several shapes: the most specific one that fits."""
-
-    options: tuple[Shape, ...]
-    _turns: Mapping[type, tuple[Shape, ...]] = attrs.field(factory=dict, init=False)
-
-    @property
-    def name(self) -> str:
-        return " | ".join(option.name for option in self.options)
-
-    @property
-    def form(self) -> str:
-        return " or ".join(sorted(option.form for option in self.options))
-
-    @property
-    def accepts(self) -> Mapping[type, int]:
-        turns: dict[type, int] = {}
-        for option in self.options:
-            for kind, turn in option.accepts.items():
-                turns[kind] = min(turn, turns.get(kind, turn))
-        return turns
-
-    def arrange(self) -> None:
-        """Decide which option is tried when; called once when all shapes are built.
-
-        Raises:
-            DeclarationError: Two options cannot be told apart by any value.
-        """
-        forms: dict[str, Shape] = {}
-        for option in self.options:
-            twin = forms.setdefault(option.form, option)
-            if twin is not option:
-                reason = f"nothing in JSON tells {twin.name} and {option.name} apart"
-                raise DeclarationError(reason)
-        self._turns = {
-            kind: tuple(
-                sorted(
-                    (one for one in self.options if kind in one.accepts), key=lambda one: one.accepts[kind]
-                )
-            )
-            for kind in JSON_TYPES
-        }
-
-    def convert(self, value: object) -> object:
-        """Convert by the first option that fits; of objects, by the one that leaves the fewest keys over."""
-        options = self._turns.get(type(value), ())
-        if len(options) == 1:
-            return options[0].convert(value)
-        if type(value) is dict:
-            options = _closest_first(options, value)
-        refusals: list[tuple[Shape, Misfit]] = []
-        for option in options:
-            try:
-                return option.convert(value)
-            except Misfit as misfit:
-                refusals.append((option, misfit))
-        raise self._refusal(value, refusals)
-
-    def _refusal(self, value: object, refusals: list[tuple[Shape, Misfit]]) -> Misfit:
-        if not refusals or not isinstance(value, dict | list):
-            return Misfit.reading(self.name, value)
-        return Misfit(
-            (path, f"{message} (to be {option.name})")
-            for option, misfit in refusals
-            for path, message in misfit.problems
-        )
-
-
-def _closest_first(options: tuple[Shape, ...], value: dict[str, object]) -> tuple[Shape, ...]:
-    """Sort objects with known members by the keys they leave over, then by the members that are absent.
-
-    Objects that lack a required member are dropped if any other option is left: nothing is converted in vain.
-    """
-    known = [option for option in options if isinstance(option, ObjectShape)]
-    if not known:
-        return options
-    others = tuple(option for option in options if not isinstance(option, ObjectShape))
-    fitting = [option for option in known if option.members.required <= value.keys()]
-    given = value.keys()
-    fitting.sort(key=lambda one: (len(given - one.members.keys), len(one.members.keys - given)))
-    return (*(fitting or ([] if others else known)), *others)

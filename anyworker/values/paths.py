@@ -2,11 +2,11 @@
 
 
 def member(key: object) -> str:
-    """Return the step to an object's member: ``.price``, or ``["unit price"]`` if the key is no name."""
-    if isinstance(key, str) and key.isidentifier():
-        return f".{key}"
-    text = repr(key) if len(key := str(key)) <= 50 else repr(f"{key[:50]}...")
-    return f"[{text}]"
+    """Return the step to an object's member: ``.price``, or ``['unit price']`` if the key is no name."""
+    text = str(key)
+    if len(text) > 50:
+        text = f"{text[:50]}..."
+    return f".{text}" if text.isidentifier() else f"[{text!r}]"
 
 
 def item(index: int) -> str:

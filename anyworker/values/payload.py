@@ -9,7 +9,7 @@ import msgspec
 
 from anyworker.conductor.models import TaskExecLog, TaskResult
 from anyworker.errors import SerializationError
-from anyworker.values.jsonable import DEPTH_LIMIT, KEY_LIMIT, fields_to_dict, to_jsonable
+from anyworker.values.jsonable import DEPTH_LIMIT, DIGITS_LIMIT, KEY_LIMIT, fields_to_dict, to_jsonable
 
 OUTPUT_LIMIT = 10 * 1024 * 1024
 """Bytes of output as JSON. The server answers 200 to more, and fails the task and its workflow."""
@@ -22,9 +22,12 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 
 _encode = msgspec.json.Encoder().encode
+_refuse_long_ints = msgspec.msgpack.Encoder().encode
+"""msgpack has no ints beyond 64 bits."""
 _decode = msgspec.json.Decoder().decode
 _decode_sent = msgspec.json.Decoder(_Sent).decode
-_JSON_TYPES = frozenset({str, int, float, bool, NoneType, dict, list})
+_CONTAINERS = frozenset({dict, list})
+_JSON_TYPES = _CONTAINERS | {str, int, float, bool, NoneType}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -45,7 +48,7 @@ def to_output(value: object) -> dict[str, Any]:
         return dict(value)
     if (fields := fields_to_dict(value)) is not None:
         return fields
-    if hasattr(value, "model_dump") and isinstance(dumped := to_jsonable(value), dict):
+    if hasattr(type(value), "model_dump") and isinstance(dumped := to_jsonable(value), dict):
         return dumped
     return {"result": value}
 
@@ -74,18 +77,13 @@ def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> by
 
 
 def output_size(output: Mapping[str, object]) -> int:
-    """Return the bytes of an output as JSON.
-
-    Raises:
-        SerializationError: A part of it has no place in JSON.
-    """
+    """Return the length in bytes of the JSON of an output that ``encode_result`` takes."""
     try:
         body = _encode(output)
-        if _decode(body) == output:
-            return len(body)
-    except Exception:  # noqa: BLE001 - see _encode_unaltered
-        pass
-    return len(_encode(to_jsonable(output)))
+        is_unaltered = _decode(body) == output
+    except Exception:  # noqa: BLE001 - as in _encode_unaltered
+        is_unaltered = False
+    return len(body if is_unaltered else _encode(to_jsonable(output)))
 
 
 def _encode_unaltered(result: TaskResult) -> bytes | None:
@@ -99,26 +97,34 @@ def _encode_unaltered(result: TaskResult) -> bytes | None:
         if b"\\u0000" in body:
             return None
         output = _decode_sent(body).output_data
-        if output != result.output_data:
+        if output != result.output_data or type(output) is not dict:
             return None
+        if len(body) > DIGITS_LIMIT:
+            _refuse_long_ints(output)
     except Exception:  # noqa: BLE001 - a user's __eq__ may raise anything; the slow way knows what is wrong
         return None
-    may_exceed = len(body) > KEY_LIMIT or body.count(b"{") + body.count(b"[") > DEPTH_LIMIT
-    return body if not may_exceed or _is_within_limits(output) else None
+    if len(body) < 2 * DEPTH_LIMIT or _is_within_limits(output, body):
+        return body
+    return None
 
 
-def _is_within_limits(output: object) -> bool:
+def _is_within_limits(output: object, body: bytes) -> bool:
     """Look level by level whether the nesting is too deep or a key too long."""
-    level = [output]
+    if len(body) <= KEY_LIMIT and body.count(b"{") + body.count(b"[") <= DEPTH_LIMIT:
+        return True
+    level: list[Any] = [output]
     for _ in range(DEPTH_LIMIT):
-        below: list[Any] = []
-        for container in level:
-            values: Any = container
-            if isinstance(container, dict):
-                if max(map(len, container), default=0) > KEY_LIMIT:
-                    return False
-                values = container.values()
-            below += [value for value in values if isinstance(value, dict | list)]
+        objects = [container for container in level if type(container) is dict]
+        if max((len(key) for container in objects for key in container), default=0) > KEY_LIMIT:
+            return False
+        below = [value for container in objects for value in container.values() if type(value) in _CONTAINERS]
+        below += [
+            value
+            for container in level
+            if type(container) is list
+            for value in container
+            if type(value) in _CONTAINERS
+        ]
         if not below:
             return True
         level = below

@@ -16,6 +16,7 @@ from anyworker.values.fields import evaluated
 from anyworker.values.objects import Member, Members
 from anyworker.values.paths import member
 from anyworker.values.shapes import PROBLEM_LIMIT, Convert, Misfit, Problem
+from anyworker.values.unions import Tried
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
 _REST = inspect.Parameter.VAR_KEYWORD
@@ -40,6 +41,8 @@ class BoundCall:
     """Positional-only parameters in order, with their defaults."""
     rest: Convert | None = None
     """Converts what ``**kwargs`` takes; None if there is no such parameter."""
+    tried: Tried = attrs.field(factory=dict)
+    """What unions remember while an input is converted."""
 
     def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
         """Return the arguments of the call: positional, by name.
@@ -59,6 +62,9 @@ class BoundCall:
             raise ConversionError(problems) from None
         except RecursionError:
             raise ConversionError(["$: nested too deeply"]) from None
+        finally:
+            if self.tried:
+                self.tried.clear()
         for name in self.task_names:
             named[name] = task
         for name in self.input_names:
@@ -121,7 +127,7 @@ def resolve_call(
             problems.append(_describe(function, parameter, f"its annotation cannot be read: {error!r}"))
     if problems:
         raise DeclarationError(problems)
-    return call.finished(is_strict=strict)
+    return call.finished(is_strict=strict, tried=builder.tried)
 
 
 class _Resolution:
@@ -159,7 +165,7 @@ class _Resolution:
             builder.finish()
             self._members.append(Member(name, name, shape, absent_means(shape, has_default=has_default)))
 
-    def finished(self, *, is_strict: bool) -> BoundCall:
+    def finished(self, *, is_strict: bool, tried: Tried) -> BoundCall:
         takes_all = self._rest is not None or bool(self._input_names)
         return BoundCall(
             Members(tuple(self._members), is_strict=is_strict and not takes_all),
@@ -167,6 +173,7 @@ class _Resolution:
             input_names=tuple(self._input_names),
             positional=tuple(self._positional),
             rest=self._rest,
+            tried=tried,
         )
 
 

@@ -8,6 +8,7 @@ boolean is no number.
 import base64
 import binascii
 import re
+import typing
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
@@ -144,7 +145,9 @@ LEAVES: dict[Any, Leaf] = {
     NoneType: NULL,
     list: Leaf("list", "array of any", {list: 4}, _exactly("list", list), list),
     dict: Leaf("dict", "object of any", {dict: 6}, _exactly("dict", dict), dict),
+    typing.LiteralString: STR,
     bytes: BYTES,
+    bytearray: made_from(bytearray, BYTES),
     Decimal: Leaf("Decimal", "decimal", {str: 4, int: 6}, _to_decimal),
     **{
         kind: Leaf(kind.__name__, kind.__name__, {str: 3}, _written(kind))
@@ -194,7 +197,7 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
         accepts.setdefault(float, 4)
     if fallback is not None:
         accepts = {kind: accepts.get(kind, 4) for kind in JSON_TYPES}
-    return Leaf(name, f"one of {sorted(map(repr, known))}", accepts, convert)
+    return Leaf(name, f"one of {sorted(map(repr, known))}", accepts, convert, is_constant=True)
 
 
 _SCALARS = frozenset({NoneType, bool, int, float, str})

@@ -89,6 +89,13 @@ class Leaf:
     convert: Convert
     exact: type | None = None
     """Values of this JSON type are taken as they are."""
+    is_constant: bool = False
+    """Whether only some constants fit."""
+
+
+def is_constant(shape: Shape) -> bool:
+    """Whether only some constants fit: a Literal, an Enum, a tag."""
+    return isinstance(shape, Leaf) and shape.is_constant
 
 
 @attrs.define(eq=False)

@@ -87,6 +87,8 @@ class ScriptedServer:
     """How many were accepted."""
     open_connections: int = 0
     """How many have a script that still runs."""
+    idle: anyio.Event = attrs.field(factory=anyio.Event)
+    """For the test to tell scripts that the client is idle."""
     _changed: anyio.Event = attrs.field(factory=anyio.Event)
 
     async def until(self, condition: Callable[[], bool]) -> None:

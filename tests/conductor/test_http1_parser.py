@@ -1,5 +1,7 @@
 """Answers from bytes, however the bytes are cut."""
 
+from itertools import pairwise
+
 import httpx
 import pytest
 from hypothesis import given
@@ -8,9 +10,15 @@ from hypothesis import strategies as st
 from anyworker.conductor.exchange import Answer
 from anyworker.conductor.http1_parser import AnswerParser
 
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA:\r\nA: b\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: t\r\n\r\n"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA:\r\nA: b\r\n\r\n"
+    b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: t\r\n\r\n"
+)
 LENGTH = b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde"
-INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: x\r\n\r\nHTTP/1.1 200 \r\nContent-Length: 1\r\n\r\nx"
+INTERIM = (
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: x\r\n\r\n"
+    b"HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\nx"
+)
 UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\nX: y\r\n\r\nall of it"
 NO_CONTENT = b"HTTP/1.1 204 \r\nDate: now\r\n\r\n"
 NOT_MODIFIED = b"HTTP/1.1 304 \r\nContent-Length: 7\r\n\r\n"
@@ -24,7 +32,12 @@ def make_parser(*, max_header_bytes: int = 65536, max_body_bytes: int = 1_000_00
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [data[a:b] for a, b in pairwise(edges) if a < b]
+
+
+def feed_for_long(parser: AnswerParser, piece: bytes) -> None:
+    for _ in range(1000):
+        parser.feed(piece)
 
 
 def parse(parser: AnswerParser, pieces: list[bytes], *, is_head: bool = False) -> tuple[Answer, bool]:
@@ -117,7 +130,7 @@ def test_headers_keep_order_and_lose_case() -> None:
         (LENGTH + b"x", False),
     ],
 )
-def test_connection_is_kept_only_after_a_clean_end(data: bytes, keeps_alive: bool) -> None:  # noqa: FBT001
+def test_connection_is_kept_only_after_a_clean_end(data: bytes, keeps_alive: bool) -> None:
     assert parse(make_parser(), [data])[1] is keeps_alive
 
 
@@ -169,8 +182,7 @@ def test_header_limit_is_exact(limit: int, places: list[int]) -> None:
 def test_endless_interim_answers_hit_the_header_limit() -> None:
     parser = make_parser(max_header_bytes=1000)
     with pytest.raises(httpx.RemoteProtocolError, match="limit"):
-        for _ in range(1000):
-            parser.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
+        feed_for_long(parser, b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 @pytest.mark.parametrize("piece", [b"x" * 100, b"X: y\r\n" * 20])
@@ -178,8 +190,7 @@ def test_endless_trailers_are_refused(piece: bytes) -> None:
     parser = make_parser(max_header_bytes=1000)
     parser.feed(b"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\nX")
     with pytest.raises(httpx.RemoteProtocolError):
-        for _ in range(1000):
-            parser.feed(piece)
+        feed_for_long(parser, piece)
 
 
 @pytest.mark.parametrize("size", [10, 11])

@@ -1,6 +1,8 @@
 """Which parameters of which callables are filled from what."""
 
 import functools
+import sys
+import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 
@@ -174,6 +176,44 @@ def test_text_annotations_are_resolved_also_to_names_around_a_nested_function() 
     assert call(by_namespace, {"a": {"x": 1}}, namespace=locals()) == Local(1)
 
 
+def test_local_classes_may_refer_to_each_other() -> None:
+    @dataclass
+    class Inner:
+        x: int
+
+    @dataclass
+    class Outer:
+        inner: "Inner"
+
+    def function(a: Outer) -> object:
+        return a
+
+    assert call(function, {"a": {"inner": {"x": 1}}}, namespace=locals()) == Outer(Inner(1))
+
+
+def test_names_in_a_class_are_those_of_its_own_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("elsewhere")
+    monkeypatch.setitem(sys.modules, "elsewhere", module)
+    source = """
+from dataclasses import dataclass
+Tree = dict[str, "Tree"] | int
+@dataclass
+class Holder:
+    tree: "Tree"
+"""
+    exec(source, vars(module))
+    holder = module.Holder
+
+    def function(a: "holder") -> object:  # type: ignore[valid-type]
+        return a
+
+    around = {"holder": holder, "Tree": str}
+    assert call(function, {"a": {"tree": {"b": {"c": 1}}}}, namespace=around) == holder({"b": {"c": 1}})
+    assert refused(function, {"a": {"tree": {"b": {"c": "1"}}}}, namespace=around) == [
+        "$.a.tree.b.c: expected dict[str, Tree] | int, got str '1'"
+    ]
+
+
 def test_a_name_that_cannot_be_found_is_refused_with_its_parameter() -> None:
     def function(a: int, amount: "OnlyForTypeCheckers", more: "list[Nowhere]") -> "AlsoNowhere": ...  # type: ignore[name-defined] # noqa: F821
 
@@ -196,6 +236,20 @@ def test_a_type_that_json_cannot_become_is_refused_unless_there_is_a_default() -
         resolve_call(required, namespace={"Callable": __import__("collections.abc").abc.Callable})
     assert call(optional, {"a": 1}) == (1, 0j)
     assert refused(optional, {"a": 1, "connection": 1}) == ["$.connection: no JSON value can become complex"]
+
+
+def test_a_class_refused_where_there_is_a_default_is_refused_where_there_is_none() -> None:
+    @dataclass
+    class Unfillable:
+        x: complex
+
+    def function(a: int, b: Unfillable, c: Unfillable | None = None) -> None: ...
+
+    def only_with_default(c: Unfillable | None = None, *, b: Unfillable) -> None: ...
+
+    for declared in (function, only_with_default):
+        with pytest.raises(DeclarationError, match="parameter 'b': no JSON value can become complex"):
+            resolve_call(declared)
 
 
 def test_an_annotation_that_raises_is_refused_with_its_parameter() -> None:

@@ -1,0 +1,125 @@
+"""What carriers of requests share: the event loop's clock, and waiting while the engine's time goes on."""
+
+import datetime
+import math
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from anyworker.devserver.api import Api
+from anyworker.devserver.engine import Engine
+from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.queues import Poll
+
+
+class LoopClock:
+    """Epoch milliseconds that go by as the event loop's clock does.
+
+    Args:
+        epoch: Epoch seconds at the first look; the wall clock's by default.
+    """
+
+    def __init__(self, epoch: float | None = None) -> None:
+        self._epoch = epoch
+        self._loop: object = None
+        self._origin = 0.0
+        self._start = 0
+        self._last = 0
+
+    def now(self) -> int:
+        """Return the time; it never goes back, also from one event loop to the next."""
+        loop = anyio.lowlevel.current_token()
+        if loop != self._loop:
+            self._rebind(loop)
+        now = self._start + round((anyio.current_time() - self._origin) * 1000)
+        self._last = max(self._last, now)
+        return self._last
+
+    def loop_time(self, at: int) -> float:
+        """Return the loop's time at a moment, after :meth:`now` was called in this loop."""
+        return self._origin + (at - self._start) / 1000
+
+    def _rebind(self, loop: object) -> None:
+        self._loop, self._origin = loop, anyio.current_time()
+        if self._epoch is None:
+            wall = round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
+            self._start = max(self._last, wall)
+        else:
+            self._start = self._last or round(self._epoch * 1000)
+
+
+@attrs.define(eq=False)
+class _Waiter:
+    """A request that waits for its poll."""
+
+    poll: Poll
+    woken: anyio.Event
+
+
+class Shell:
+    """Carries requests to the API and lets them wait, on one event loop at a time.
+
+    There is no task in the background: of those that wait, one keeps the time for all. The engine knows every
+    poll by itself, so one whose client has gone takes tasks all the same, as on a real server.
+    """
+
+    def __init__(self, engine: Engine, epoch: float | None = None) -> None:
+        self._engine = engine
+        self._api = Api(engine)
+        self._clock = LoopClock(epoch)
+        self._waiters: dict[_Waiter, None] = {}
+        self._keeper: _Waiter | None = None
+        self._alarm = math.inf
+
+    async def respond(self, request: Request) -> Answer:
+        """Carry out a request; return its answer when it is there."""
+        answer = self._api.handle(request, self._clock.now())
+        self._reset_alarm()
+        if isinstance(answer, Pending):
+            await self._wait(answer.poll)
+            return answer.render(answer.poll, self._clock.now())
+        return answer
+
+    def now(self) -> int:
+        """Return the server's time, epoch milliseconds."""
+        return self._clock.now()
+
+    async def _wait(self, poll: Poll) -> None:
+        waiter = _Waiter(poll, anyio.Event())
+        self._waiters[waiter] = None
+        try:
+            while not poll.is_done:
+                waiter.woken = anyio.Event()
+                poll.on_done = waiter.woken.set
+                if self._keeper is None:
+                    self._keeper = waiter
+                if self._keeper is waiter:
+                    await self._keep_time(waiter.woken)
+                else:
+                    await waiter.woken.wait()
+        finally:
+            poll.on_done = None
+            del self._waiters[waiter]
+            if self._keeper is waiter:
+                self._pass_on()
+
+    async def _keep_time(self, woken: anyio.Event) -> None:
+        """Sleep until something is due in the engine or the waiter is woken, then let it happen."""
+        due = self._engine.next_deadline()
+        self._alarm = math.inf if due is None else due
+        with anyio.CancelScope(deadline=math.inf if due is None else self._clock.loop_time(due)):
+            await woken.wait()
+        self._engine.advance(self._clock.now())
+
+    def _pass_on(self) -> None:
+        self._keeper = next(iter(self._waiters), None)
+        if self._keeper is not None:
+            self._keeper.woken.set()
+
+    def _reset_alarm(self) -> None:
+        """Wake the one that keeps the time if a request has made something due earlier."""
+        if self._keeper is not None:
+            due = self._engine.next_deadline()
+            if due is not None and due < self._alarm:
+                self._keeper.woken.set()

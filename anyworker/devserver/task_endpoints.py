@@ -1,0 +1,230 @@
+"""The endpoints under ``/api/tasks``."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from anyworker.devserver import complaints, errors, fields, payloads, search
+from anyworker.devserver.engine import Engine
+from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, Pending, as_json, as_text
+from anyworker.devserver.queues import Poll, PollData
+from anyworker.devserver.records import TaskRecord
+from anyworker.devserver.results import TASK_RESULT, Report
+from anyworker.devserver.store import LogLine
+
+LONGEST_WAIT = 5000
+"""Milliseconds."""
+SINGLE_WAIT = 100
+"""Milliseconds for which a poll for one task waits."""
+
+_RESOURCE = "com.netflix.conductor.rest.controllers.TaskResource"
+_MAP = "java.util.Map<java.lang.String, java.lang.Object>"
+_UPDATE = f"public java.lang.String {_RESOURCE}.updateTask({TASK_RESULT})"
+_UPDATE_V2_METHOD = (
+    f"public org.springframework.http.ResponseEntity<{fields.METADATA}.tasks.Task> "
+    f"{_RESOURCE}.updateTaskV2({TASK_RESULT})"
+)
+_BY_REFERENCE = (
+    f"public java.lang.String {_RESOURCE}.updateTask(java.lang.String,java.lang.String,"
+    f"{TASK_RESULT}$Status,java.lang.String,{_MAP})"
+)
+_BY_REFERENCE_SYNC = (
+    f"public com.netflix.conductor.common.run.Workflow {_RESOURCE}.updateTaskSync(java.lang.String,"
+    f"java.lang.String,{TASK_RESULT}$Status,java.lang.String,{_MAP})"
+)
+_LOG = f"public void {_RESOURCE}.log(java.lang.String,java.lang.String)"
+
+
+class TaskEndpoints:
+    """Polls, updates and what can be read of tasks and queues."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._queues = engine.queues
+
+    # Polls
+
+    def poll(self, call: Call) -> Answer | Pending:
+        """Ask for one task, waiting a moment."""
+        return self._answer(self._poll(call, 1, SINGLE_WAIT), _render_one, call.now)
+
+    def poll_batch(self, call: Call) -> Answer | Pending:
+        """Ask for tasks, waiting as long as asked."""
+        count, timeout = call.whole("count", 1), call.whole("timeout", 100)
+        if timeout > LONGEST_WAIT:
+            raise errors.bad_request("Long Poll Timeout value cannot be more than 5 seconds")
+        return self._answer(self._poll(call, count, timeout), _render_all, call.now)
+
+    def _poll(self, call: Call, count: int, timeout: int) -> Poll:
+        return self._engine.poll(
+            call.variables[0],
+            now=call.now,
+            domain=call.text("domain"),
+            worker_id=call.text("workerid"),
+            count=count,
+            timeout=timeout,
+        )
+
+    @staticmethod
+    def _answer(poll: Poll, render: Callable[[Poll, int], Answer], now: int) -> Answer | Pending:
+        if poll.is_done:
+            return render(poll, now)
+        return Pending(poll, render)
+
+    # Updates
+
+    def update(self, call: Call) -> Answer:
+        """Take a worker's report."""
+        report = self._report(call, _UPDATE)
+        if broken := list(complaints.missing_ids(report.workflow_id, report.task_id)):
+            raise errors.invalid(broken)
+        self._engine.update(report, call.now)
+        return as_text(report.task_id or "")
+
+    def update_v2(self, call: Call) -> Answer | Pending:
+        """Take a worker's report and ask for its next task."""
+        report = self._report(call, _UPDATE_V2_METHOD)
+        if not report.workflow_id or not report.task_id:
+            raise complaints.missing_ids_v2(_UPDATE_V2_METHOD, report.workflow_id, report.task_id)
+        poll = self._engine.update_and_poll(report, call.now)
+        return NO_CONTENT if poll is None else self._answer(poll, _render_one, call.now)
+
+    @staticmethod
+    def _report(call: Call, signature: str) -> Report:
+        source = call.json(signature)
+        return Report.read(source, call.now, is_large=len(call.request.body) > payloads.INLINE_LIMIT)
+
+    def update_by_reference(self, call: Call) -> Answer:
+        """Take a report on the pending task of a reference name; its output is added to what is there."""
+        task = self._update_pending(call, _BY_REFERENCE)
+        return EMPTY if task is None else as_text(task.task_id)
+
+    def update_by_reference_sync(self, call: Call) -> Answer:
+        """Do the same and answer with the workflow."""
+        task = self._update_pending(call, _BY_REFERENCE_SYNC)
+        if task is None:
+            raise errors.no_running_task(call.variables[1], call.variables[0])
+        return as_json(task.workflow.shown(call.now))
+
+    def _update_pending(self, call: Call, signature: str) -> TaskRecord | None:
+        workflow_id, reference, status = call.variables
+        if status not in fields.RESULT_STATUS.names:
+            raise complaints.bad_status_in_path(status)
+        output = fields.mapping(call.json(signature)) or {}
+        workflow = self._store.find_workflow(workflow_id)
+        task = None if workflow is None else workflow.latest(reference)
+        if task is None or task.is_terminal:
+            return None
+        report = Report(
+            workflow_id=workflow_id,
+            task_id=task.task_id,
+            status=status,
+            output={**task.output, **output},
+            worker_id=call.text("workerid"),
+            is_large=len(call.request.body) > payloads.INLINE_LIMIT,
+        )
+        self._engine.update(report, call.now)
+        return task
+
+    # Reading
+
+    def read(self, call: Call) -> Answer:
+        """Return a task."""
+        task = self._store.tasks.get(call.variables[0])
+        if task is None:
+            raise errors.task_not_found(call.variables[0])
+        return as_json(task.shown(call.now))
+
+    def add_log(self, call: Call) -> Answer:
+        """Add a line to a task's log, as sent."""
+        body = call.request.body
+        if not body:
+            raise complaints.missing_body(_LOG)
+        text = body.decode(errors="replace")
+        if (call.request.content_type or "").startswith("application/x-www-form-urlencoded"):
+            text = urlencode(parse_qsl(text, keep_blank_values=True))
+        self._store.log(LogLine(text, call.variables[0], call.now))
+        return EMPTY
+
+    def read_log(self, call: Call) -> Answer:
+        """Return a task's log."""
+        lines = self._store.logs(call.variables[0])
+        return as_json([line.shown() for line in lines]) if lines else NO_CONTENT
+
+    def search(self, call: Call) -> Answer:
+        """Return summaries of the tasks that fit a query."""
+        return self._search(call, search.summary)
+
+    def search_v2(self, call: Call) -> Answer:
+        """Return the tasks that fit a query."""
+        return self._search(call, TaskRecord.shown)
+
+    def _search(self, call: Call, show: Any) -> Answer:
+        start, size = call.whole("start", 0), call.whole("size", 100)
+        found = search.find(
+            self._store.tasks.values(), call.text("query") or "", call.text("freeText") or "*"
+        )
+        page = found[max(start, 0) : max(start, 0) + max(size, 0)]
+        return as_json({"totalHits": len(found), "results": [show(task, call.now) for task in page]})
+
+    # Queues
+
+    def queue_size(self, call: Call) -> Answer:
+        """Return how many tasks of a type wait."""
+        return as_json(self._queues.size(call.required_text("taskType"), call.text("domain")))
+
+    def queue_sizes(self, call: Call) -> Answer:
+        """Return the same for several types."""
+        values = call.values("taskType")
+        if values is None:
+            raise complaints.missing_queue_names()
+        types = [name for value in values for name in value.split(",") if name]
+        return as_json({name: self._queues.size(name, None) for name in types})
+
+    def all_queues(self, _call: Call) -> Answer:
+        """Return how many tasks wait in each queue, without those that waiting polls hold."""
+        return as_json({name: size - held for name, (size, held) in self._all_sizes().items()})
+
+    def all_queues_verbose(self, _call: Call) -> Answer:
+        """Return the same, and how many of them waiting polls hold."""
+        return as_json(
+            {
+                name: {"a": {"size": size - held, "uacked": held}}
+                for name, (size, held) in self._all_sizes().items()
+            }
+        )
+
+    def _all_sizes(self) -> dict[str, tuple[int, int]]:
+        running = sum(workflow.status == "RUNNING" for workflow in self._store.workflows())
+        return dict(sorted({"_deciderQueue": (running, 0), **self._queues.sizes()}.items()))
+
+    def poll_data(self, call: Call) -> Answer:
+        """Return who polled a task type last."""
+        task_type = call.required_text("taskType")
+        if not task_type:
+            message = "TaskType cannot be null or empty."
+            raise errors.invalid([errors.Violation("getPollData.arg0", message, "")])
+        return as_json([_shown(data) for data in self._queues.poll_data(task_type)])
+
+    def all_poll_data(self, _call: Call) -> Answer:
+        """Return who polled last, for every task type."""
+        return as_json([_shown(data) for data in self._queues.poll_data()])
+
+
+def _render_one(poll: Poll, now: int) -> Answer:
+    return as_json(poll.tasks[0].shown(now)) if poll.tasks else NO_CONTENT
+
+
+def _render_all(poll: Poll, now: int) -> Answer:
+    return as_json([task.shown(now) for task in poll.tasks or ()])
+
+
+def _shown(data: PollData) -> dict[str, Any]:
+    wire: dict[str, Any] = {"queueName": data.task_type}
+    if data.domain is not None:
+        wire["domain"] = data.domain
+    if data.worker_id is not None:
+        wire["workerId"] = data.worker_id
+    wire["lastPollTime"] = data.at
+    return wire

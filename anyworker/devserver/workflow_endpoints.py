@@ -1,0 +1,151 @@
+"""The endpoints under ``/api/workflow``."""
+
+from typing import Any
+
+from anyworker.devserver import errors, fields, validation
+from anyworker.devserver.definitions import read_workflow_definition
+from anyworker.devserver.engine import Engine, Start
+from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, as_json, as_text
+from anyworker.devserver.operations import Operations
+from anyworker.devserver.plans import Plan
+
+_RESOURCE = "com.netflix.conductor.rest.controllers.WorkflowResource"
+START_REQUEST = f"{fields.METADATA}.workflow.StartWorkflowRequest"
+_START = f"public java.lang.String {_RESOURCE}.startWorkflow({START_REQUEST})"
+_START_NAMED = (
+    f"public java.lang.String {_RESOURCE}.startWorkflow(java.lang.String,java.lang.Integer,java.lang.String,"
+    "int,java.util.Map<java.lang.String, java.lang.Object>)"
+)
+
+
+class WorkflowEndpoints:
+    """Starting, reading and steering workflows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._operations = Operations(engine)
+
+    # Starting
+
+    def start(self, call: Call) -> Answer:
+        """Start the workflow that the body describes."""
+        body = fields.record(call.json(_START), START_REQUEST)
+        name = fields.text(body.get("name"))
+        version = fields.whole(body.get("version"), "java.lang.Integer")
+        priority = fields.whole(body.get("priority"), "java.lang.Integer") or 0
+        broken = list(validation.start_request(name, priority))
+        definition = body.get("workflowDef")
+        inline = None if definition is None else read_workflow_definition(definition)
+        if inline is not None:
+            broken += validation.workflow_definition(inline, "startWorkflow.arg0.workflowDef")
+        source = fields.mapping(body["input"]) if "input" in body else {}
+        domains = fields.mapping(body.get("taskToDomain"), "String") or {}
+        correlation_id = fields.text(body.get("correlationId"))
+        external = fields.text(body.get("externalInputPayloadStoragePath")) or None
+        if broken:
+            raise errors.invalid(broken)
+        plan = self._plan(name or "", version, inline)
+        if source is None and external is None:
+            raise errors.bad_request("NULL input passed when starting workflow")
+        request = Start(plan, source or {}, correlation_id, priority, domains, external)
+        return as_text(self._engine.start(request, call.now))
+
+    def _plan(self, name: str, version: int | None, inline: dict[str, Any] | None) -> Plan:
+        if inline is not None:
+            return self._engine.catalog.inline_plan(inline)
+        if not name:
+            raise errors.bad_request("Workflow name must be specified when searching for a definition")
+        plan = self._engine.catalog.plan(name, version)
+        if plan is None:
+            raise errors.no_such_workflow_defined(name, version)
+        return plan
+
+    def start_named(self, call: Call) -> Answer:
+        """Start the workflow that the path names, the body being its input."""
+        version, priority = call.boxed("version"), call.whole("priority", 0)
+        source = fields.mapping(call.json(_START_NAMED)) or {}
+        if broken := list(validation.start_priority(priority)):
+            raise errors.invalid(broken)
+        plan = self._engine.catalog.plan(call.variables[0], version)
+        if plan is None:
+            raise errors.workflow_definition_not_found(call.variables[0], version)
+        request = Start(plan, source, call.text("correlationId"), priority)
+        return as_text(self._engine.start(request, call.now))
+
+    # Reading
+
+    def read(self, call: Call) -> Answer:
+        """Return a workflow, with or without its tasks."""
+        with_tasks = call.flag("includeTasks", default=True)
+        workflow = self._store.workflow(call.variables[0])
+        return as_json(workflow.shown(call.now, with_tasks=with_tasks))
+
+    def status(self, call: Call) -> Answer:
+        """Return the state of a workflow."""
+        with_output = call.flag("includeOutput", default=False)
+        with_variables = call.flag("includeVariables", default=False)
+        workflow = self._store.workflow(call.variables[0])
+        wire: dict[str, Any] = {"workflowId": workflow.workflow_id}
+        if workflow.correlation_id is not None:
+            wire["correlationId"] = workflow.correlation_id
+        if with_output:
+            wire["output"] = workflow.output
+        if with_variables:
+            wire["variables"] = workflow.plan.variables
+        wire["status"] = workflow.status
+        return as_json(wire)
+
+    def tasks(self, call: Call) -> Answer:
+        """Return some of a workflow's tasks."""
+        start, count = (
+            call.whole("start", 0, "java.lang.Integer"),
+            call.whole("count", 15, "java.lang.Integer"),
+        )
+        wanted = {name for value in call.values("status") or [] for name in value.split(",") if name}
+        workflow = self._store.workflow(call.variables[0])
+        found = [task for task in workflow.tasks if not wanted or task.status in wanted]
+        page = found[max(start, 0) : max(start, 0) + max(count, 0)]
+        return as_json({"totalHits": len(found), "results": [task.shown(call.now) for task in page]})
+
+    # Steering
+
+    def decide(self, call: Call) -> Answer:
+        """Let the decider look at a workflow."""
+        self._operations.decide(call.variables[0], call.now)
+        return EMPTY
+
+    def pause(self, call: Call) -> Answer:
+        """Pause a workflow."""
+        self._operations.pause(call.variables[0], call.now)
+        return EMPTY
+
+    def resume(self, call: Call) -> Answer:
+        """Resume a workflow."""
+        self._operations.resume(call.variables[0], call.now)
+        return EMPTY
+
+    def terminate(self, call: Call) -> Answer:
+        """Terminate a workflow."""
+        self._operations.terminate(call.variables[0], call.text("reason"), call.now)
+        return EMPTY
+
+    def remove(self, call: Call) -> Answer:
+        """Forget a workflow."""
+        self._operations.remove(call.variables[0])
+        return EMPTY
+
+    def retry(self, call: Call) -> Answer:
+        """Retry an ended workflow from where it failed."""
+        self._operations.retry(call.variables[0], call.now)
+        return NO_CONTENT
+
+    def restart(self, call: Call) -> Answer:
+        """Restart an ended workflow from its beginning."""
+        self._operations.restart(call.variables[0], call.now)
+        return NO_CONTENT
+
+    def reset_callbacks(self, call: Call) -> Answer:
+        """Make waiting call-backs deliverable."""
+        self._operations.reset_callbacks(call.variables[0], call.now)
+        return NO_CONTENT

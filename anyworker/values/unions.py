@@ -1,0 +1,123 @@
+"""Shapes of unions: which of several shapes a value is meant for."""
+
+from collections.abc import Mapping, MutableMapping
+
+import attrs
+
+from anyworker.errors import DeclarationError
+from anyworker.values.objects import ObjectShape
+from anyworker.values.shapes import JSON_TYPES, PROBLEM_LIMIT, Leaf, Misfit, Problem, Shape
+
+Tried = MutableMapping[tuple[int, int], object]
+"""What became of a container in a union, by the ids of both, for as long as one input is converted."""
+
+
+@attrs.define(eq=False)
+class UnionShape:
+    """Any of several shapes: the most specific one that fits."""
+
+    options: tuple[Shape, ...]
+    _tried: Tried
+    _turns: Mapping[type, tuple[Shape, ...]] = attrs.field(factory=dict, init=False)
+
+    @property
+    def name(self) -> str:
+        return " | ".join(option.name for option in self.options)
+
+    @property
+    def form(self) -> str:
+        return " or ".join(sorted(option.form for option in self.options))
+
+    @property
+    def accepts(self) -> Mapping[type, int]:
+        turns: dict[type, int] = {}
+        for option in self.options:
+            for kind, turn in option.accepts.items():
+                turns[kind] = min(turn, turns.get(kind, turn))
+        return turns
+
+    def arrange(self) -> None:
+        """Decide which option is tried when; called once when all shapes are built.
+
+        Raises:
+            DeclarationError: Two options cannot be told apart by any value.
+        """
+        forms: dict[str, Shape] = {}
+        for option in self.options:
+            twin = forms.setdefault(option.form, option)
+            if twin is not option:
+                reason = f"nothing in JSON tells {twin.name} and {option.name} apart"
+                raise DeclarationError(reason)
+        self._turns = {
+            kind: tuple(
+                sorted(
+                    (one for one in self.options if kind in one.accepts), key=lambda one: one.accepts[kind]
+                )
+            )
+            for kind in JSON_TYPES
+        }
+
+    def convert(self, value: object) -> object:
+        """Convert by the first option that fits; of objects, by the one that leaves the fewest keys over."""
+        options = self._turns.get(type(value), ())
+        if len(options) == 1 and not isinstance(options[0], Leaf):
+            return options[0].convert(value)
+        if not isinstance(value, dict | list):
+            return self._first_fit(value, options)
+        # Unions inside of unions meet the same value once for each option around them. Without this the work
+        # would double with every level.
+        place = (id(self), id(value))
+        if place not in self._tried:
+            try:
+                self._tried[place] = self._first_fit(value, options)
+            except Misfit as misfit:
+                self._tried[place] = misfit
+        converted = self._tried[place]
+        if isinstance(converted, Misfit):
+            raise Misfit(converted.problems)
+        return converted
+
+    def _first_fit(self, value: object, options: tuple[Shape, ...]) -> object:
+        if isinstance(value, dict):
+            options = _closest_first(options, value)
+        refusals: list[tuple[Shape, Misfit]] = []
+        for option in options:
+            try:
+                return option.convert(value)
+            except Misfit as misfit:
+                refusals.append((option, misfit))
+        if not refusals or not isinstance(value, dict | list):
+            raise Misfit.reading(self.name, value)
+        raise Misfit(_problems_of_all(refusals))
+
+
+def _problems_of_all(refusals: list[tuple[Shape, Misfit]]) -> list[Problem]:
+    """List what every option has against the value once, the rest with the option."""
+    shared = dict.fromkeys(refusals[0][1].problems)
+    for _, misfit in refusals[1:]:
+        others = set(misfit.problems)
+        shared = {problem: None for problem in shared if problem in others}
+    own = [
+        (path, f"{message} (to be {option.name})")
+        for option, misfit in refusals
+        for path, message in misfit.problems
+        if (path, message) not in shared
+    ]
+    return [*shared, *own][:PROBLEM_LIMIT]
+
+
+def _closest_first(options: tuple[Shape, ...], value: dict[str, object]) -> tuple[Shape, ...]:
+    """Sort objects with known members by the keys they leave over, then by the members that are absent.
+
+    Objects that lack a required member or have another's tag are dropped if any option is left: nothing is
+    converted in vain, and problems are those of the option that was meant.
+    """
+    known = [option for option in options if isinstance(option, ObjectShape)]
+    if not known:
+        return options
+    given = value.keys()
+    others = tuple(option for option in options if not isinstance(option, ObjectShape))
+    meant = [option for option in known if option.members.are_meant(value)]
+    fitting = [option for option in meant if option.members.required <= given]
+    fitting.sort(key=lambda one: (len(given - one.members.keys), len(one.members.keys - given)))
+    return (*(fitting or ([] if others else meant or known)), *others)

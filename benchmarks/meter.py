@@ -1,0 +1,87 @@
+"""What both programs under measurement share: their command line, and the CPU time between two tasks."""
+
+import argparse
+import itertools
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+import attrs
+
+BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
+    "asyncio": ("asyncio", {}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
+}
+
+
+@attrs.frozen
+class Settings:
+    """One measurement."""
+
+    url: str
+    """The stub server, without path."""
+    backend: str
+    mode: str
+    """``async`` or ``def``."""
+    slots: int
+    warm_up: int
+    """Tasks before the first that is measured."""
+    tasks: int
+    """Tasks measured."""
+    tasks_per_poll: float
+
+    @property
+    def total(self) -> int:
+        """All tasks: behind the measured ones come some more, so that those, too, run beside others."""
+        return self.warm_up + self.tasks + 2 * self.slots
+
+
+class Meter:
+    """Take the process's CPU time, of all its threads, at the first and behind the last measured task."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._first = settings.warm_up
+        self._last = settings.warm_up + settings.tasks
+        self._total = settings.total
+        self._tasks = settings.tasks
+        # Unlike a plain += this loses nothing between threads.
+        self._numbers = itertools.count(1)
+        self._cpu = self._wall = 0.0
+        self.us_per_task = self.wall_us_per_task = 0.0
+
+    def tick(self) -> bool:
+        """Count a task and return whether it is the last of all."""
+        number = next(self._numbers)
+        if number == self._first:
+            self._cpu, self._wall = time.process_time(), time.perf_counter()
+        elif number == self._last:
+            self.us_per_task = (time.process_time() - self._cpu) / self._tasks * 1e6
+            self.wall_us_per_task = (time.perf_counter() - self._wall) / self._tasks * 1e6
+        return number == self._total
+
+
+def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | None) -> None:
+    """Run the exchanges as the command line says and print what they cost."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--backend", choices=BACKENDS, default="asyncio")
+    parser.add_argument("--mode", choices=("async", "def"), default="async")
+    parser.add_argument("--slots", type=int, default=10)
+    parser.add_argument("--warm-up", type=int, default=500)
+    parser.add_argument("--tasks", type=int, default=5000)
+    parser.add_argument("--tasks-per-poll", type=float, default=1.0)
+    parser.add_argument("--core", type=int)
+    given = vars(parser.parse_args())
+    core = given.pop("core")
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    settings = Settings(**given)
+    meter = Meter(settings)
+    backend, backend_options = BACKENDS[settings.backend]
+    anyio.run(run, settings, meter, backend=backend, backend_options=backend_options)
+    print(json.dumps({"us_per_task": meter.us_per_task, "wall_us_per_task": meter.wall_us_per_task}))

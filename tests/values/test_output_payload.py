@@ -1,0 +1,313 @@
+"""What becomes of what a function returns: the exact output, the exact bytes, or the exact refusal."""
+
+import collections
+import enum
+import json
+import types
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import attrs
+import msgspec
+import pytest
+
+from anyworker.conductor.models import TaskExecLog, TaskResult
+from anyworker.errors import SerializationError
+from anyworker.values.payload import OUTPUT_LIMIT, encode_result, output_size, to_output
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+@dataclass
+class Line:
+    start: Point
+    labels: set[str] = field(default_factory=set)
+    _hidden: int = 7
+
+
+@attrs.define
+class Account:
+    _owner: str
+
+
+class Sent(msgspec.Struct, rename="camel", tag="sent", omit_defaults=True):
+    mail_address: str
+    retry_count: int = 0
+    unset: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class Model:
+    """Stands for a pydantic model."""
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+
+    def model_dump(self, *, mode: str) -> dict[str, object]:
+        assert mode == "json"
+        return self.values
+
+
+class BrokenModel:
+    def model_dump(self, *, mode: str) -> dict[str, object]:
+        reason = f"no {mode} today"
+        raise RuntimeError(reason)
+
+
+class QuarrelsomeDict(dict[str, int]):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+def result_of(output: Any, **fields: Any) -> TaskResult:
+    return TaskResult(
+        task_id="t1", workflow_instance_id="w1", status="COMPLETED", output_data=to_output(output), **fields
+    )
+
+
+def sent(output: Any) -> object:
+    return json.loads(encode_result(result_of(output))).get("outputData", {})
+
+
+NESTED: list[tuple[object, object]] = [
+    ("text", "text"),
+    ("\\u0000 as text", "\\u0000 as text"),
+    ("\U0001f600 é \x01", "\U0001f600 é \x01"),
+    (None, None),
+    (True, True),
+    (0, 0),
+    (1.5, 1.5),
+    (-0.0, -0.0),
+    (2**64, 2**64),
+    (-(10**999), -(10**999)),
+    (1e300, 1e300),
+    ([1, None, "a"], [1, None, "a"]),
+    ((1, (2, None)), [1, [2, None]]),
+    (set("fbdeca"), ["a", "b", "c", "d", "e", "f"]),
+    ({8, 1}, [1, 8]),
+    (frozenset({(2, 1), (1, 2)}), [[1, 2], [2, 1]]),
+    (collections.deque([1]), [1]),
+    ({1: "a", "b": None}, {"1": "a", "b": None}),
+    ({Color.RED: 1, Level.LOW: 2}, {"red": 1, "1": 2}),
+    (types.MappingProxyType({"a": {"b": 1}}), {"a": {"b": 1}}),
+    (QuarrelsomeDict(a=1), {"a": 1}),
+    ({"": 1, "a b": 2}, {"": 1, "a b": 2}),
+    (Color.RED, "red"),
+    (Level.LOW, 1),
+    (Text("t"), "t"),
+    (Number(5), 5),
+    (datetime(2024, 2, 29, 12, tzinfo=UTC), "2024-02-29T12:00:00Z"),
+    (datetime(2024, 2, 29, 12, 0, 0, 5), "2024-02-29T12:00:00.000005"),  # noqa: DTZ001
+    (datetime(2024, 2, 29, tzinfo=timezone(timedelta(hours=1))), "2024-02-29T00:00:00+01:00"),
+    (date(2024, 2, 29), "2024-02-29"),
+    (time(12, 30), "12:30:00"),
+    (timedelta(days=1, seconds=1.5), "P1DT1.5S"),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (Decimal("1.50"), "1.50"),
+    (b"\x00\xff", "AP8="),
+    (bytearray(b"a"), "YQ=="),
+    (PurePosixPath("/tmp/x"), "/tmp/x"),
+    (Point(1, 2), {"x": 1, "y": 2}),
+    ([Point(1, 2)], [{"x": 1, "y": 2}]),
+    (Line(Point(1, 2), {"b", "a"}), {"start": {"x": 1, "y": 2}, "labels": ["a", "b"], "_hidden": 7}),
+    (Account("me"), {"owner": "me"}),
+    (Sent("a@b"), {"type": "sent", "mailAddress": "a@b", "retryCount": 0}),
+    (Model(a=1, b=[Color.RED]), {"a": 1, "b": ["red"]}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), NESTED)
+def test_nested_value_is_written_exactly(value: object, expected: object) -> None:
+    written = sent({"x": [value]})
+    assert written == {"x": [expected]}
+    assert repr(written) == repr({"x": [expected]})
+
+
+TOP_LEVEL: list[tuple[object, object]] = [
+    ({}, {}),
+    ({"a": None}, {"a": None}),
+    ({1: 2}, {"1": 2}),
+    (collections.OrderedDict(a=1), {"a": 1}),
+    (types.MappingProxyType({"a": 1}), {"a": 1}),
+    (None, {"result": None}),
+    ("text", {"result": "text"}),
+    (False, {"result": False}),
+    ([1, 2], {"result": [1, 2]}),
+    ((1, 2), {"result": [1, 2]}),
+    ({1}, {"result": [1]}),
+    (Color.RED, {"result": "red"}),
+    (Decimal(1), {"result": "1"}),
+    (b"a", {"result": "YQ=="}),
+    (date(2024, 2, 29), {"result": "2024-02-29"}),
+    (Point(1, 2), {"x": 1, "y": 2}),
+    (Line(Point(1, 2)), {"start": {"x": 1, "y": 2}, "labels": [], "_hidden": 7}),
+    (Account("me"), {"owner": "me"}),
+    (Sent("a@b", 1), {"type": "sent", "mailAddress": "a@b", "retryCount": 1}),
+    (Model(a=1), {"a": 1}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), TOP_LEVEL)
+def test_output_is_a_dict_the_fields_of_an_object_or_a_result(value: object, expected: object) -> None:
+    assert sent(value) == expected
+
+
+def cyclic() -> list[object]:
+    values: list[object] = [1]
+    values.append({"again": values})
+    return values
+
+
+def nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+REFUSED: list[tuple[object, str]] = [
+    ({"a": [1.0, float("nan")]}, "$.a[1]: nan is no JSON number"),
+    ({"a": {"b c": float("inf")}}, "$.a['b c']: inf is no JSON number"),
+    (float("-inf"), "$.result: -inf is no JSON number"),
+    (Decimal("NaN"), "$.result: the Decimal NaN is no number"),
+    ({"a": "x\x00"}, "$.a: the character U+0000, which the server cannot store"),
+    ({"a\x00": 1}, "$['a\\x00']: the character U+0000, which the server cannot store"),
+    (["\ud800"], "$.result[0]: the lone surrogate U+D800, which is no character"),
+    (PurePosixPath("\udc80"), "$.result: the lone surrogate U+DC80, which is no character"),
+    ({"a": object()}, "$.a: a object has no place in JSON"),
+    ({"a": (n for n in [1])}, "$.a: a generator has no place in JSON"),
+    ({"a": Line}, "$.a: a type has no place in JSON"),
+    ({"a": complex(1)}, "$.a: a complex has no place in JSON"),
+    (ValueError("x"), "$.result: a ValueError has no place in JSON"),
+    (BrokenModel(), "$: a test_output_payload.BrokenModel that cannot be dumped: no json today"),
+    ({1.5: 1}, "$: the key 1.5 is no str or int"),
+    ({"a": {None: 1}}, "$.a: the key None is no str or int"),
+    ({True: 1}, "$: the key True is no str or int"),
+    ({(1, 2): 1}, "$: the key (1, 2) is no str or int"),
+    ({"a": {1: 1, "1": 2}}, "$.a['1']: two keys are the same in JSON"),
+    (-(10**1000), "$.result: an int of more than 1000 digits"),
+    ({"k" * 50_001: 1}, "$['" + "k" * 50 + "...']: a key longer than 50000 characters"),
+    ({"a": cyclic()}, "$.a[1].again: a list contains itself"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), REFUSED)
+def test_value_without_a_place_is_refused_by_its_path(value: object, message: str) -> None:
+    with pytest.raises(SerializationError) as caught:
+        encode_result(result_of(value))
+    assert str(caught.value) == message
+
+
+def test_nesting_is_limited_alike_for_json_and_for_objects() -> None:
+    assert sent({"a": nested(299)}) == {"a": nested(299)}
+    assert sent({"a": (nested(298),)}) == {"a": [nested(298)]}
+    for too_deep in ({"a": nested(300)}, {"a": (nested(299),)}, {"a": nested(20_000)}):
+        with pytest.raises(SerializationError, match="nested deeper than 300 levels"):
+            encode_result(result_of(too_deep))
+
+
+def test_an_object_that_stands_twice_is_no_cycle() -> None:
+    shared = [Point(1, 2)]
+    assert sent({"a": shared, "b": shared}) == {"a": [{"x": 1, "y": 2}], "b": [{"x": 1, "y": 2}]}
+
+
+def test_keys_up_to_the_servers_limit_are_sent() -> None:
+    assert sent({"k" * 50_000: 1}) == {"k" * 50_000: 1}
+
+
+def test_output_beyond_the_servers_limit_is_refused_with_its_size() -> None:
+    fitting = "x" * (OUTPUT_LIMIT - len('{"result":""}'))
+    assert len(encode_result(result_of(fitting))) > OUTPUT_LIMIT
+    with pytest.raises(
+        SerializationError, match=r"^\$: the output has 12\.3 MB; the server's limit is 10 MiB$"
+    ):
+        encode_result(result_of("x" * 12_300_000))
+    with pytest.raises(SerializationError, match=r"the server's limit is 10 MiB"):
+        encode_result(result_of(fitting + "x"))
+
+
+def test_size_is_counted_as_the_server_writes_characters_beyond_the_bmp() -> None:
+    with pytest.raises(SerializationError, match=r"10\.8 MB"):
+        encode_result(result_of("\U0001f600" * 900_000))
+
+
+def test_output_limit_is_the_callers() -> None:
+    with pytest.raises(SerializationError, match=r"0\.0 MB"):
+        encode_result(result_of({"a": (1, 2, 3)}), output_limit=12)
+    assert encode_result(result_of({"a": (1, 2, 3)}), output_limit=13)
+
+
+def test_reason_and_log_never_stand_in_the_way() -> None:
+    body = encode_result(
+        result_of(
+            {"a": 1},
+            reason_for_incompletion="bad \x00 and \ud800",
+            logs=[TaskExecLog(log="\x00"), TaskExecLog(log=ValueError("x")), "line"],  # type: ignore[arg-type]
+        )
+    )
+    read = json.loads(body)
+    assert read["reasonForIncompletion"] == "bad \\u0000 and \\ud800"
+    assert [line["log"] for line in read["logs"]] == ["\\u0000", "x", "line"]
+    assert read["outputData"] == {"a": 1}
+
+
+def test_reason_that_is_no_text_is_written_as_text() -> None:
+    body = encode_result(result_of({}, reason_for_incompletion=KeyError("x")))
+    assert json.loads(body)["reasonForIncompletion"] == "'x'"
+
+
+def test_result_of_the_users_own_may_hold_any_output() -> None:
+    for output, expected in ((None, {}), ([1], {"result": [1]}), (Point(1, 2), {"x": 1, "y": 2})):
+        result = TaskResult(task_id="t", workflow_instance_id="w", status="COMPLETED", output_data=output)  # type: ignore[arg-type]
+        assert json.loads(encode_result(result)).get("outputData", {}) == expected
+
+
+def test_encoding_leaves_the_result_alone() -> None:
+    result = result_of({"a": (1, Point(1, 2))}, reason_for_incompletion="\x00")
+    encode_result(result)
+    assert result.output_data == {"a": (1, Point(1, 2))}
+    assert result.reason_for_incompletion == "\x00"
+
+
+def test_whole_result_is_on_the_wire() -> None:
+    body = encode_result(result_of("x", worker_id="me", callback_after_seconds=5))
+    assert json.loads(body) == {
+        "workflowInstanceId": "w1",
+        "taskId": "t1",
+        "status": "COMPLETED",
+        "outputData": {"result": "x"},
+        "callbackAfterSeconds": 5,
+        "workerId": "me",
+    }
+
+
+def test_output_size_is_the_length_of_the_json() -> None:
+    assert output_size({}) == 2
+    assert output_size({"a": "é"}) == len('{"a":"é"}'.encode())
+    assert output_size({"a": (1, Point(1, 2))}) == len('{"a":[1,{"x":1,"y":2}]}')
+    with pytest.raises(SerializationError):
+        output_size({"a": float("nan")})

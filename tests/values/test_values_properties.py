@@ -1,0 +1,246 @@
+"""Laws of conversion that hold for all types and values."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Any, Literal, NamedTuple, TypedDict
+from uuid import UUID
+
+import attrs
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyworker.conductor.models import Task, TaskResult
+from anyworker.errors import ConversionError, DeclarationError, SerializationError
+from anyworker.values.jsonable import to_jsonable
+from anyworker.values.payload import encode_result, output_size, to_output
+from anyworker.values.resolve import BoundCall, resolve_call
+
+
+class Color(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Point(NamedTuple):
+    x: int
+    y: float = 0.0
+
+
+class Movie(TypedDict):
+    title: str
+    at: datetime
+
+
+@dataclass
+class Node:
+    value: int
+    below: "list[Node]"
+
+
+@attrs.frozen
+class Account:
+    owner: str
+    points: tuple[Point, ...]
+    color: Color | None
+
+
+class Struct(msgspec.Struct, frozen=True):
+    id: UUID
+    names: frozenset[str]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+NODES = st.recursive(
+    st.builds(Node, st.integers(), st.just([])), lambda below: st.builds(Node, st.integers(), st.lists(below))
+)
+POINTS = st.builds(Point, st.integers(), FLOATS)
+Typed = tuple[Any, st.SearchStrategy[Any]]
+"""An annotation and the values that are of that type."""
+
+HASHABLE_LEAVES: list[Typed] = [
+    (str, TEXT),
+    (int, st.integers()),
+    (bool, st.booleans()),
+    (datetime, st.datetimes()),
+    (date, st.dates()),
+    (time, st.times()),
+    (timedelta, st.timedeltas()),
+    (UUID, st.uuids()),
+    (Decimal, st.decimals(allow_nan=False, allow_infinity=False)),
+    (bytes, st.binary()),
+    (Color, st.sampled_from(Color)),
+    (Level, st.sampled_from(Level)),
+    (Literal["a", 2, None], st.sampled_from(["a", 2, None])),
+    (Point, POINTS),
+]
+LEAVES: list[Typed] = [
+    *HASHABLE_LEAVES,
+    (float, FLOATS),
+    (Movie, st.fixed_dictionaries({"title": TEXT, "at": st.datetimes()})),
+    (Node, NODES),
+    (Account, st.builds(Account, TEXT, st.lists(POINTS).map(tuple), st.none() | st.sampled_from(Color))),
+    (Struct, st.builds(Struct, st.uuids(), st.frozensets(TEXT))),
+]  # fmt: skip
+KEYS: list[Typed] = [(str, TEXT), (int, st.integers()), (Level, st.sampled_from(Level))]
+
+
+def collections_of(typed: Typed) -> st.SearchStrategy[Typed]:
+    annotation, values = typed
+    options: list[Typed] = [
+        (list[annotation], st.lists(values, max_size=5)),
+        (tuple[annotation, ...], st.lists(values, max_size=5).map(tuple)),
+        (tuple[annotation, int], st.tuples(values, st.integers())),
+        (annotation | None, st.none() | values),
+        *((dict[key, annotation], st.dictionaries(keys, values, max_size=5)) for key, keys in KEYS),  # type: ignore[valid-type]
+    ]
+    return st.sampled_from(options)
+
+
+SETS: list[Typed] = [
+    (set[annotation], st.sets(values, max_size=5))  # type: ignore[valid-type]
+    for annotation, values in HASHABLE_LEAVES
+    if annotation is not Level
+]
+TYPED = st.recursive(
+    st.sampled_from([*LEAVES, *SETS]), lambda inner: inner.flatmap(collections_of), max_leaves=4
+)
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | FLOATS
+    | st.sampled_from(["", "a", "red", "2024-02-29", "PT1S", "AA=="]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["value", "below", "x", "y", "title", "1", "é"]), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+def binder(annotation: Any) -> BoundCall:
+    def function(x: object) -> object: ...
+
+    function.__annotations__["x"] = annotation
+    return resolve_call(function)
+
+
+def converted(annotation: Any, value: object) -> object:
+    return binder(annotation).arguments(Task(task_id="t", input_data={"x": value}))[1]["x"]
+
+
+def over_the_wire(value: object) -> Any:
+    return json.loads(encode_result(TaskResult(status="COMPLETED", output_data={"x": value})))["outputData"][
+        "x"
+    ]
+
+
+@given(st.data())
+def test_a_value_that_was_sent_is_received_as_it_was(data: st.DataObject) -> None:
+    annotation, values = data.draw(TYPED, "type")
+    value = data.draw(values, "value")
+    received = converted(annotation, over_the_wire(value))
+    assert received == value
+    assert type(received) is type(value)
+
+
+def problems_of(bound: BoundCall, value: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        bound.arguments(Task(task_id="t", input_data=value))
+    except ConversionError as error:
+        return error.problems
+    return ()
+
+
+@given(TYPED, TYPED, JSON_VALUES)
+def test_no_input_raises_anything_but_a_conversion_error(first: Typed, second: Typed, value: object) -> None:
+    for annotation in (first[0], second[0], first[0] | second[0]):
+        try:
+            bound = binder(annotation)
+        except DeclarationError:
+            assert annotation not in {first[0], second[0]}
+            continue
+        assert all(problem.startswith("$.x") for problem in problems_of(bound, {"x": value}))
+
+
+@given(st.dictionaries(TEXT, JSON_VALUES))
+def test_problems_are_as_many_as_bad_members(given: dict[str, object]) -> None:
+    def function(**rest: int) -> None: ...
+
+    bad = [key for key, value in given.items() if not _is_integral(value)]
+    assert len(problems_of(resolve_call(function), given)) == len(bad)
+
+
+def _is_integral(value: object) -> bool:
+    return type(value) is int or (type(value) is float and value.is_integer())
+
+
+ANY_TEXT = st.text(max_size=5) | st.sampled_from(["\x00", "\ud800", "null", "\\u0000"])
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | ANY_TEXT
+    | st.sampled_from(
+        [Color.RED, Level.LOW, Point(1), b"x", Decimal("1.0"), Decimal("nan"), object(), 1j, 10**1000]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(
+            ANY_TEXT | st.integers(-2, 2) | st.sampled_from([None, 1.5, Color.RED, Level.LOW, "1", (1,)]),
+            inner,
+            max_size=4,
+        )
+        | st.sets(st.integers() | TEXT, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+def refusal_of(function: Callable[[Any], object], value: object) -> tuple[str, str] | None:
+    try:
+        function(value)
+    except SerializationError as error:
+        return error.path, error.reason
+    return None
+
+
+@given(ANYTHING)
+def test_the_quick_way_and_the_exact_way_say_the_same(value: object) -> None:
+    output = to_output(value)
+    result = TaskResult(task_id="t", workflow_instance_id="w", status="COMPLETED", output_data=output)
+    refusal = refusal_of(to_jsonable, output)
+    assert refusal_of(encode_result, result) == refusal
+    if refusal is None:
+        exact = to_jsonable(output)
+        assert encode_result(result) == msgspec.json.encode(
+            msgspec.structs.replace(result, output_data=exact)
+        )
+        assert output_size(output) == len(msgspec.json.encode(exact))
+        assert json.loads(encode_result(result)).get("outputData", {}) == exact
+
+
+@given(st.floats() | st.integers())
+def test_a_number_is_sent_unaltered_or_refused(number: float) -> None:
+    try:
+        received = over_the_wire(number)
+    except SerializationError:
+        assert not math.isfinite(number)
+    else:
+        assert received == number
+        assert type(received) is type(number)
