@@ -24,7 +24,7 @@ import threading
 import urllib.parse
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 NEVER_ENDING = -1
 # Tomcat's output buffer: a longer body comes in several chunks.
@@ -211,8 +211,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's is one without saying so.
+        self.transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Give up a poll that waits."""

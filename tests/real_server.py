@@ -3,7 +3,7 @@
 As a module: ``with real_server.running() as url``. As a command, for anything else that wants a server::
 
     python tests/real_server.py run -- CMD...    # with CONDUCTOR_SERVER_URL set; exits with CMD's status
-    python tests/real_server.py fetch            # only fill the cache
+    python tests/real_server.py fetch            # only see that Java and the jar are there
 
 The server is the released jar, fetched by its Maven coordinates, checked by sha256 and kept under
 ``${XDG_CACHE_HOME:-~/.cache}/anyworker/conductor``. It needs Java 21: ``$CONDUCTOR_JAVA``, else the newest
@@ -263,7 +263,7 @@ def main() -> int:
     """Serve the command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description="Get and start a real Conductor server for tests.")
     actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("fetch", help="get the jar into the cache and print its path")
+    actions.add_parser("fetch", help="look for Java, get the jar into the cache, print its path")
     running_parser = actions.add_parser("run", help="run a command with CONDUCTOR_SERVER_URL set")
     running_parser.add_argument("command", nargs="+", metavar="CMD")
     options = parser.parse_args()
@@ -272,6 +272,7 @@ def main() -> int:
     try:
         if options.action == "run":
             return run(options.command)
+        java()
         print(jar())
     except UnavailableError as error:
         print(f"real_server: {error}", file=sys.stderr)

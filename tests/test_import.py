@@ -105,9 +105,16 @@ def test_every_public_name_exists() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("module", ["anyworker", "anyworker.testing", "anyworker.devserver"])
+@pytest.mark.parametrize("module", ["anyworker", "anyworker.testing"])
 def test_importing_loads_no_package_that_is_not_used_yet(module: str) -> None:
     assert report_of(LOADED.format(module=module, heavy=HEAVY)) == []
+
+
+@pytest.mark.parametrize("module", ["anyworker.devserver", "anyworker.fleet.serving"])
+def test_what_speaks_http_loads_no_server_and_no_second_backend(module: str) -> None:
+    """httpx itself imports click and rich, for a command line of its own, where they are installed."""
+    heavy = sorted(set(HEAVY) - {"click", "rich"})
+    assert report_of(LOADED.format(module=module, heavy=heavy)) == []
 
 
 def test_the_snapshot_sees_changes() -> None:

@@ -13,6 +13,7 @@ from anyworker.conductor.http1_pool import Address, Pool, PoolOptions, offer_htt
 from anyworker.conductor.http1_request import check_header, check_lines, check_start, encode
 
 _PORTS: Final = {"http": 80, "https": 443}
+_FEW_LINES: Final = 16
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -84,7 +85,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
             encode(method, target, lines, await _body(request.stream)),
             _timeouts(request.extensions.get("timeout", {})),
             is_head=method == b"HEAD",
-            is_last=request.headers.get("connection", "").strip().lower() == "close",
+            is_last="close" in request.headers.get("connection", "").lower(),
         )
         return httpx.Response(
             answer.status,
@@ -98,20 +99,23 @@ class Http1Transport(httpx.AsyncBaseTransport):
         await self._pool.aclose()
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Origin:
     """One server behind the transport: an ``Exchange`` of bytes, without httpx's types."""
 
     _pool: Pool
     _address: Address
     _host_line: bytes
+    _good_lines: set[bytes] = attrs.field(init=False, factory=set, repr=False)
+    """Header lines that were found good: a client sends the same few again and again."""
 
     async def exchange(
         self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
     ) -> Answer:
         """Send a request and return its whole answer; see ``Exchange.exchange``."""
         check_start(method, target)
-        check_lines(headers)
+        if headers not in self._good_lines:
+            self._check_lines(headers)
         request = encode(method, target, self._host_line + headers, body)
         answer, _ = await self._pool.exchange(
             self._address, request, timeouts, is_head=method == b"HEAD", is_last=False
@@ -121,6 +125,12 @@ class Origin:
     async def aclose(self) -> None:
         """Close all connections to this server, those in use after their exchange."""
         await self._pool.aclose(self._address)
+
+    def _check_lines(self, lines: bytes) -> None:
+        check_lines(lines)
+        if len(self._good_lines) >= _FEW_LINES:
+            self._good_lines.clear()
+        self._good_lines.add(lines)
 
 
 def _address(url: httpx.URL) -> Address:
@@ -149,8 +159,5 @@ async def _body(stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> bytes:
 
 def _timeouts(given: dict[str, float | None]) -> Timeouts:
     """Return httpx's timeouts as ours."""
-    limits = {name: math.inf if seconds is None else seconds for name, seconds in given.items()}
-    return attrs.evolve(_DEFAULT_TIMEOUTS, **limits)
-
-
-_DEFAULT_TIMEOUTS: Final = Timeouts()
+    limits = {name: given[name] for name in ("connect", "read", "write", "pool") if name in given}
+    return Timeouts(**{name: math.inf if limit is None else limit for name, limit in limits.items()})

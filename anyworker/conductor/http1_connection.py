@@ -104,7 +104,7 @@ class Connection:
         self.parser.expect(is_head=is_head)
         if len(request) > _LARGE:
             return await self._exchange_large(request, timeouts)
-        with anyio.CancelScope(deadline=anyio.current_time() + timeouts.read):
+        with anyio.move_on_after(timeouts.read):
             try:
                 await self.stream.send(request)
             except _BROKEN as error:
@@ -130,7 +130,7 @@ class Connection:
                 is_sent = True
                 scope.deadline = anyio.current_time() + timeouts.read
 
-        with anyio.CancelScope(deadline=anyio.current_time() + timeouts.write) as scope:
+        with anyio.move_on_after(timeouts.write) as scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(send)
                 try:

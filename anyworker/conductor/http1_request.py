@@ -14,10 +14,6 @@ _LINES: Final = re.compile(
     rb"[!#$%&'*+\-.^_`|~0-9a-z]+:[^\r\n\0]*\r\n)*",
     re.IGNORECASE,
 )
-_MANY: Final = 64
-
-_good_lines: set[bytes] = set()
-"""Header lines that were found good: a client sends the same ones again and again."""
 
 
 def check_start(method: bytes, target: bytes) -> None:
@@ -41,15 +37,10 @@ def check_lines(lines: bytes) -> None:
     Raises:
         httpx.LocalProtocolError: They are no header lines, or contain one that the transport writes.
     """
-    if lines in _good_lines:
-        return
     if not _LINES.fullmatch(lines):
         raise httpx.LocalProtocolError(
             "the headers are not lines that end in CRLF, or name Host, Connection or the body's framing"
         )
-    if len(_good_lines) >= _MANY:
-        _good_lines.clear()
-    _good_lines.add(lines)
 
 
 def check_header(name: bytes, value: bytes) -> None:

@@ -60,6 +60,8 @@ class Queue:
 
     size: int = 0
     """Waiting and delayed, held ones too."""
+    is_known: bool = False
+    """Whether a task was ever put into it; the server lists no other queues."""
     ready: list[tuple[int, int, int, Message]] = attrs.field(factory=list)
     delayed: list[tuple[int, int, Message]] = attrs.field(factory=list)
     polls: deque[Poll] = attrs.field(factory=deque)
@@ -127,6 +129,7 @@ class Queues:
         queue = self._queue(task.task_type, task.domain)
         message = task.message = Message(task)
         queue.size += 1
+        queue.is_known = True
         self._order += 1
         at = now + delay
         if self._waiting == "first" and not 0 < delay < _YEAR_10000:
@@ -214,13 +217,14 @@ class Queues:
         return 0 if found is None else found.size
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return for each queue how many tasks are in it, and how many of them waiting polls hold."""
+        """Return for each queue how many tasks are in it, and how many of these waiting polls hold."""
         return {
             name: (
                 queue.size,
                 sum(message.task is not None for poll in queue.polls for message in poll.held),
             )
             for name, queue in sorted(self._queues.items())
+            if queue.is_known
         }
 
     def poll_data(self, task_type: str | None = None) -> Iterator[PollData]:

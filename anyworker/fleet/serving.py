@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from random import random
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
@@ -115,16 +117,18 @@ def check_times(grace: float, delays: Sequence[float]) -> None:
     Raises:
         ConfigurationError: Names the bad values.
     """
-    problems = []
-    if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
-        problems.append(f"grace={grace!r}: expected seconds, 0 or more")
-    problems += [
-        f"update_retry_delays: {delay!r} is not a number of seconds, 0 or more"
-        for delay in delays
-        if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < float("inf")
+    named = [("grace", grace), *(("update_retry_delays", delay) for delay in delays)]
+    problems = [
+        f"{name}: {value!r} is not a number of seconds, 0 or more"
+        for name, value in named
+        if not _is_duration(value)
     ]
     if problems:
         raise ConfigurationError(problems)
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def process_worker_id() -> str:
@@ -196,7 +200,7 @@ def announce(workers: Iterable[ResolvedWorker]) -> None:
     """Log the line by which an operator knows what runs, one for each worker."""
     backend = _backend()
     for resolved in workers:
-        mode = "async" if resolved.worker.is_async else "thread"
+        mode: Literal["async", "thread"] = "async" if resolved.worker.is_async else "thread"
         logger.info(startup_line(resolved, pid=os.getpid(), mode=mode, backend=backend))
 
 

@@ -42,8 +42,11 @@ class ResultClient(Protocol):
         ...
 
 
-class DeliveryCancelled(AnyworkerError):
+class DeliveryCancelledError(AnyworkerError):
     """A result was still on its way when its worker was torn down."""
+
+    def __init__(self) -> None:
+        super().__init__("the worker was cancelled before the server had taken the result")
 
 
 class Delivery:
@@ -87,15 +90,8 @@ class Delivery:
 
         A result that was given up is published by `TaskUpdateFailure` and named in an ERROR log.
         """
-        try:
-            if parcel.surplus_logs:
-                await self._send_surplus_logs(parcel)
-            return await self._deliver(parcel)
-        except anyio.get_cancelled_exc_class():
-            self._give_up(parcel, DeliveryCancelled("the worker was cancelled before the server answered"), 1)
-            raise
-
-    async def _deliver(self, parcel: Parcel) -> bool:
+        if parcel.surplus_logs:
+            await self._send_surplus_logs(parcel)
         attempts = 0
         is_doubtful = False
         while True:
@@ -114,6 +110,10 @@ class Delivery:
                 if attempts > 1:
                     logger.info("Result of task %s accepted at attempt %d", parcel.result.task_id, attempts)
                 return True
+
+    def surface(self, parcel: Parcel) -> None:
+        """Publish a result whose delivery was cancelled."""
+        self._give_up(parcel, DeliveryCancelledError(), 1)
 
     async def _has_moved_on(self, parcel: Parcel) -> bool:
         """Return whether an IN_PROGRESS whose answer was lost did its work.

@@ -69,6 +69,8 @@ class Execution:
     """The server's own count, hand-backs included."""
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     """Around the call of the function alone."""
+    progress_scope: anyio.CancelScope | None = None
+    """Around the delivery of a result that does not end the task, while it goes on."""
     started: float = 0.0
     """Loop time at which the function was called, where somebody wants to know."""
     cancel_reason: CancelReason | None = None
@@ -160,8 +162,10 @@ class Executor:
             execution.scope.deadline = anyio.current_time() + self.timeout
         with execution.scope:
             try:
-                value = await self._value(execution, positional, named)
-                return _outcome_of(value, context, task)
+                returned = await self._call(execution, positional, named)
+                if returned.error is not None:
+                    raise returned.error
+                return _outcome_of(returned.value, context, task)
             except BaseException as error:
                 if not execution.scope.cancel_called:
                     return _raised(error)
@@ -170,12 +174,13 @@ class Executor:
                 logger.debug("Raised while cancelled, task %s", task.task_id, exc_info=error)
         return self._cancelled(execution)
 
-    async def _value(
+    async def _call(
         self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
-    ) -> object:
+    ) -> "_Returned":
+        returned = _Returned()
         if self.is_async:
-            return await self.function(*positional, **named)  # type: ignore[misc]  # a coroutine function
-        kept = _Kept()
+            returned.value = await self.function(*positional, **named)  # type: ignore[misc]  # a coroutine function
+            return returned
 
         def call() -> None:
             execution.thread_id = thread_id = threading.get_ident()
@@ -183,19 +188,17 @@ class Executor:
             try:
                 # Either this thread sees that it came too late, or `_cancelled` sees this thread.
                 if not execution.is_left:
-                    kept.value = self.function(*positional, **named)
+                    returned.value = self.function(*positional, **named)
             except BaseException as error:  # noqa: BLE001 - the boundary to user functions
-                kept.error = error
+                returned.error = error
             finally:
                 execution.thread_id = None
                 self.threads.discard(thread_id)
 
         await self.run_sync(call)
-        if kept.error is not None:
-            raise kept.error
-        if inspect.isawaitable(kept.value):
-            return await kept.value
-        return kept.value
+        if inspect.isawaitable(returned.value):
+            returned.value = await returned.value
+        return returned
 
     def _cancelled(self, execution: Execution) -> Outcome:
         execution.is_left = True
@@ -210,8 +213,8 @@ class Executor:
 
 
 @attrs.define(eq=False)
-class _Kept:
-    """What a thread leaves behind. An exception is carried by hand, since a future refuses StopIteration."""
+class _Returned:
+    """What a function came back with. Its exception is carried by hand: no future takes a StopIteration."""
 
     value: Any = None
     error: BaseException | None = None

@@ -17,7 +17,7 @@ from anyworker.policy.outcome import Draft, HandedBack, Outcome, to_result
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery, ResultClient
 from anyworker.runner.execution import CancelReason, Execution, Executor
-from anyworker.runner.parcel import pack
+from anyworker.runner.parcel import Parcel, pack
 from anyworker.runner.reporting import Reporter
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,9 @@ class Identity:
 @attrs.define(eq=False)
 class _PollUnderWay:
     poll: Poll
-    sent: float
+    slots: list[object]
+    """The borrowers of the tokens that it holds for what it may bring."""
+    sent: float = 0.0
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
 
     def hasten(self) -> None:
@@ -135,10 +137,11 @@ class Runner:
                 match self._planner.next(anyio.current_time(), int(self._limiter.available_tokens)):
                     case Poll() as poll:
                         # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
+                        under_way = self._begin(poll)
                         if poll.is_fill or not self._in_hand:
-                            await self._poll(poll, children)
+                            await self._poll(under_way, children)
                         else:
-                            children.start_soon(self._poll_beside, poll, children)
+                            children.start_soon(self._poll_beside, under_way, children)
                     case Wait(until):
                         await self._wait(until)
                     case Stop():
@@ -150,31 +153,37 @@ class Runner:
         self._changed = anyio.Event()
         self.wakeups += 1
 
-    async def _poll(self, poll: Poll, children: anyio.abc.TaskGroup) -> None:
+    def _begin(self, poll: Poll) -> _PollUnderWay:
+        """Take the tokens of a poll before anything else can: a child begins only later."""
         slots = [object() for _ in range(poll.count)]
         for slot in slots:
             self._limiter.acquire_on_behalf_of_nowait(slot)
-        started = anyio.current_time()
-        under_way = _PollUnderWay(poll, started)
-        self._polls.add(under_way)
-        self._reporter.poll_started(poll.count)
+        return _PollUnderWay(poll, slots)
+
+    async def _poll(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
+        poll, slots = under_way.poll, under_way.slots
+        started = under_way.sent = anyio.current_time()
         try:
+            if self._planner.is_draining:
+                self._planner.polled(poll, 0, started)
+                return
+            self._polls.add(under_way)
+            self._reporter.poll_started(poll.count)
             tasks = await self._ask(under_way)
-        except ConductorError as error:
-            self._poll_failed(under_way, error)
-        else:
             now = anyio.current_time()
             self._reporter.poll_completed(now - started, len(tasks), failures=self._planner.failures)
             self._planner.polled(poll, len(tasks), now)
             self._take_in_hand(tasks, slots, children)
+        except ConductorError as error:
+            self._poll_failed(under_way, error)
         finally:
             self._polls.discard(under_way)
             for slot in slots:
                 self._limiter.release_on_behalf_of(slot)
 
-    async def _poll_beside(self, poll: Poll, children: anyio.abc.TaskGroup) -> None:
+    async def _poll_beside(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
         try:
-            await self._poll(poll, children)
+            await self._poll(under_way, children)
         finally:
             self._changed.set()
 
@@ -205,7 +214,7 @@ class Runner:
 
     def _take_in_hand(self, tasks: list[Task], slots: list[object], children: anyio.abc.TaskGroup) -> None:
         for task in tasks:
-            if task.task_id in self._in_hand:
+            if task.task_id in self._in_hand and not self._has_come_back(task):
                 logger.warning("Task %s was handed out again while in hand; ignored", task.task_id)
                 continue
             # What nobody may run here is handed back: more than asked for, or too late.
@@ -216,7 +225,19 @@ class Runner:
             self._in_hand[task.task_id] = execution
             children.start_soon(self._handle, execution, slot, outcome)
 
+    def _has_come_back(self, task: Task) -> bool:
+        """Return whether the task in hand was given back already, although no answer has said so yet.
+
+        A higher poll count shows that the server took the result which is still being sent.
+        """
+        execution = self._in_hand[task.task_id]
+        if execution.progress_scope is None or task.poll_count <= execution.wire_poll_count:
+            return False
+        execution.progress_scope.cancel()
+        return True
+
     async def _handle(self, execution: Execution, slot: object | None, outcome: Outcome | None) -> None:
+        task_id = execution.draft.task.task_id
         try:
             if outcome is None:
                 outcome = await self._execute(execution)
@@ -224,13 +245,25 @@ class Runner:
                 result = to_result(outcome, execution.draft, now_ms=now_ms())
                 parcel = pack(result, execution.wire_poll_count)
                 self._reporter.executed(execution, outcome, parcel)
-                await self._delivery.deliver(parcel)
+                await self._deliver(execution, parcel)
         finally:
-            del self._in_hand[execution.draft.task.task_id]
+            if self._in_hand.get(task_id) is execution:
+                del self._in_hand[task_id]
             if slot is not None:
                 self._limiter.release_on_behalf_of(slot)
             self._planner.slot_freed()
             self._changed.set()
+
+    async def _deliver(self, execution: Execution, parcel: Parcel) -> None:
+        try:
+            if parcel.is_terminal:
+                await self._delivery.deliver(parcel)
+                return
+            with anyio.CancelScope() as execution.progress_scope:
+                await self._delivery.deliver(parcel)
+        except anyio.get_cancelled_exc_class():
+            self._delivery.surface(parcel)
+            raise
 
     async def _execute(self, execution: Execution) -> Outcome | None:
         self._reporter.execution_started(execution)

@@ -84,9 +84,9 @@ class ShapeBuilder:
         Raises:
             DeclarationError: A union whose options cannot be told apart.
         """
-        for complete in self._unfinished:
+        unfinished, self._unfinished = self._unfinished, []
+        for complete in unfinished:
             complete()
-        self._unfinished.clear()
 
     def shape(self, annotation: Any) -> Shape:
         """Return the shape of an annotation.
@@ -248,11 +248,13 @@ class ShapeBuilder:
         shape = ObjectShape(kind.__name__, build, is_positional=is_named_tuple(kind))
         self._built[annotation] = shape
         outer, self._owner = self._owner, annotation
-        parts = [
-            (field, self.part(_substituted(field.annotation, arguments), has_default=field.has_default))
-            for field in fields
-        ]
-        self._owner = outer
+        try:
+            parts = [
+                (field, self.part(_substituted(field.annotation, arguments), has_default=field.has_default))
+                for field in fields
+            ]
+        finally:
+            self._owner = outer
 
         def complete() -> None:
             shape.members = Members(

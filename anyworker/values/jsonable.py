@@ -45,9 +45,10 @@ def to_jsonable(value: object, path: str = "$") -> object:
     try:
         return _Walk().value(value)
     except _Refusal as refusal:
-        raise SerializationError(
-            path + "".join(reversed(refusal.steps)), refusal.reason
-        ) from refusal.__cause__
+        place = path + "".join(reversed(refusal.steps))
+        raise SerializationError(place, refusal.reason) from refusal.__cause__
+    except Exception as error:  # a property, an iterator, a mapping of the user's
+        raise SerializationError(path, f"the output cannot be read: {error!r}") from error
 
 
 def fields_to_dict(value: object) -> dict[str, object] | None:

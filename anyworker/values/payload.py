@@ -38,19 +38,20 @@ def to_output(value: object) -> dict[str, Any]:
     its members; everything else, None too, is the member ``result``.
 
     Raises:
-        SerializationError: A model that cannot dump itself.
+        SerializationError: A model that cannot dump itself, a field or member that cannot be read.
     """
     if isinstance(value, dict):
         return value
     if value is None or type(value) in _JSON_TYPES:
         return {"result": value}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if (fields := fields_to_dict(value)) is not None:
-        return fields
-    if hasattr(type(value), "model_dump") and isinstance(dumped := to_jsonable(value), dict):
-        return dumped
-    return {"result": value}
+    if hasattr(type(value), "model_dump"):
+        dumped = to_jsonable(value)
+        return dumped if isinstance(dumped, dict) else {"result": dumped}
+    try:
+        members = dict(value) if isinstance(value, Mapping) else fields_to_dict(value)
+    except Exception as error:
+        raise SerializationError("$", f"the output cannot be read: {error!r}") from error
+    return {"result": value} if members is None else members
 
 
 def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> bytes:
@@ -72,7 +73,7 @@ def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> by
         output = {} if output is None else to_jsonable(to_output(output))  # type: ignore[redundant-expr,assignment]
         body = _encode(_storable(result, output))
     if len(body) > output_limit // 3:  # as the server counts, four bytes may be twelve
-        _check_size(_stored_size(_encode(output)), output_limit)
+        _check_size(output, output_limit)
     return body
 
 
@@ -159,16 +160,31 @@ def _storable_text(text: object) -> str:
     return _UNSTORABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
 
-def _stored_size(encoded: bytes) -> int:
-    """Return the bytes as the server counts them: a character beyond the BMP, four here, is twelve there."""
-    return len(encoded) + 8 * sum(
+def _check_size(output: dict[str, Any], limit: int) -> None:
+    """Refuse an output that has more bytes than the limit when the server writes it, in its own way.
+
+    A character beyond the BMP has four bytes here and twelve there. A float may be up to three longer there
+    (``1e-7`` is ``1.0E-7``, ``12345678.5`` is ``1.23456785E7``).
+    """
+    encoded = _encode(output)
+    size = len(encoded) + 8 * sum(
         encoded.count(lead) for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
     )
-
-
-def _check_size(size: int, limit: int) -> None:
+    if size <= limit < 2 * size:
+        size += 3 * _count_long_floats(output)
     if size > limit:
         megabytes, limit_mebibytes = size / 1e6, limit / 2**20
-        raise SerializationError(
-            "$", f"the output has {megabytes:.1f} MB; the server's limit is {limit_mebibytes:g} MiB"
-        )
+        reason = f"the output has {megabytes:.1f} MB; the server's limit is {limit_mebibytes:g} MiB"
+        raise SerializationError("$", reason)
+
+
+def _count_long_floats(output: dict[str, Any]) -> int:
+    """Return how many floats the server writes with an exponent."""
+    count = 0
+    waiting: list[Any] = [output]
+    while waiting:
+        container = waiting.pop()
+        values = container.values() if type(container) is dict else container
+        count += sum(1 for value in values if type(value) is float and value and not 1e-3 <= abs(value) < 1e7)
+        waiting += [value for value in values if type(value) in _CONTAINERS]
+    return count

@@ -52,9 +52,7 @@ class BoundCall:
         """
         given = task.input_data
         try:
-            named = self.members.gather(given)
-            if self.rest is not None:
-                self._add_rest(given, named, self.rest)
+            named = self._named(given)
         except Misfit as misfit:
             problems = [f"${path}: {message}" for path, message in misfit.problems[:PROBLEM_LIMIT]]
             if len(misfit.problems) >= PROBLEM_LIMIT:
@@ -73,17 +71,25 @@ class BoundCall:
             return (), named
         return tuple([named.pop(name, default) for name, default in self.positional]), named
 
-    def _add_rest(self, given: Mapping[str, object], named: dict[str, object], convert: Convert) -> None:
+    def _named(self, given: Mapping[str, object]) -> dict[str, object]:
+        if self.rest is None:
+            return self.members.gather(given)
+        named: dict[str, object] = {}
         problems: list[Problem] = []
+        try:
+            named = self.members.gather(given)
+        except Misfit as misfit:
+            problems += misfit.problems
         taken = self.members.keys.union(self.task_names, self.input_names)
         for key, value in given.items():
             if key not in taken:
                 try:
-                    named[key] = convert(value)
+                    named[key] = self.rest(value)
                 except Misfit as misfit:
                     problems += misfit.below(member(key))
         if problems:
             raise Misfit(problems)
+        return named
 
 
 def resolve_call(

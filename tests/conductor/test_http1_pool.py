@@ -79,10 +79,37 @@ async def test_connection_close_ends_the_connection_after_its_answer() -> None:
         await server.until(lambda: server.open_connections == 1)
 
 
+async def test_request_that_asks_for_the_end_of_the_connection_gets_it() -> None:
+    with anyio.fail_after(10):
+        async with scripted_server(answer_ok) as server, Http1Transport() as transport:
+            for _ in range(2):
+                request = httpx.Request("GET", server.url, headers={"Connection": "close"})
+                await transport.handle_async_request(request)
+            assert server.connections == 2
+            await server.until(lambda: server.open_connections == 0)
+
+
 async def test_bytes_behind_an_answer_end_the_connection() -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(OK + b"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n")
+        await peer.until_closed()
+
+    async with connected(script) as (server, exchange):
+        for _ in range(2):
+            assert (await get(exchange)).status == 200
+        assert server.connections == 2
+
+
+async def test_bytes_that_anyio_holds_back_behind_an_answer_are_not_the_next_answer() -> None:
+    """asyncio reads more at once than anyio hands out."""
+    head = b"HTTP/1.1 200 \r\nContent-Length: 65490\r\nA: b\r\n\r\n"
+    answer = head + b"x" * 65490
+    assert len(answer) == 65536
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer + b"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n")
         await peer.until_closed()
 
     async with connected(script) as (server, exchange):
@@ -444,6 +471,30 @@ async def test_idle_tls_connection_with_news_is_not_used(
             for _ in range(3):
                 assert (await get(exchange)).status == 200
             assert (server.connections, len(server.requests)) == (1 if news == "nothing" else 2, 4)
+
+
+async def test_bytes_behind_an_answer_end_a_tls_connection(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    server_context, client_context = contexts
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        tls = peer.stream.extra(TLSAttribute.ssl_object)
+        # Two records in one packet: reading the first decrypts nothing of the second.
+        tls.write(OK)
+        tls.write(b"x")
+        await peer.stream._flush_write_bio()
+        await peer.until_closed()
+
+    with anyio.fail_after(10):
+        async with (
+            scripted_server(script, ssl_context=server_context) as server,
+            Http1Transport(ssl_context=client_context) as transport,
+        ):
+            for _ in range(2):
+                assert (await get(transport.origin(server.url))).body == b"ok"
+            assert server.connections == 2
 
 
 async def test_idle_tls_connection_survives_what_is_only_tls(

@@ -1,9 +1,11 @@
 """What becomes of what a function returns: the exact output, the exact bytes, or the exact refusal."""
 
 import collections
+import collections.abc
 import enum
 import json
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -66,6 +68,17 @@ class BrokenModel:
     def model_dump(self, *, mode: str) -> dict[str, object]:
         reason = f"no {mode} today"
         raise RuntimeError(reason)
+
+
+class BrokenMapping(collections.abc.Mapping[str, int]):
+    def __getitem__(self, key: str) -> int:
+        raise OSError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["a"])
+
+    def __len__(self) -> int:
+        return 1
 
 
 class QuarrelsomeDict(dict[str, int]):
@@ -204,6 +217,8 @@ REFUSED: list[tuple[object, str]] = [
     ({"a": complex(1)}, "$.a: a complex has no place in JSON"),
     (ValueError("x"), "$.result: a ValueError has no place in JSON"),
     (BrokenModel(), "$: a test_output_payload.BrokenModel that cannot be dumped: no json today"),
+    (BrokenMapping(), "$: the output cannot be read: OSError('a')"),
+    ([BrokenMapping()], "$: the output cannot be read: OSError('a')"),
     ({1.5: 1}, "$: the key 1.5 is no str or int"),
     ({"a": {None: 1}}, "$.a: the key None is no str or int"),
     ({True: 1}, "$: the key True is no str or int"),
@@ -253,6 +268,15 @@ def test_output_beyond_the_servers_limit_is_refused_with_its_size() -> None:
 def test_size_is_counted_as_the_server_writes_characters_beyond_the_bmp() -> None:
     with pytest.raises(SerializationError, match=r"10\.8 MB"):
         encode_result(result_of("\U0001f600" * 900_000))
+
+
+def test_size_is_counted_as_the_server_writes_floats_with_an_exponent() -> None:
+    count = (1000 - len('{"result":[[]]}')) // len("1e-7,")
+    for fitting in (1.25, 0.0, 1234.5):
+        assert encode_result(result_of({"result": [[fitting] * (count * 5 // 7)]}), output_limit=1000)
+    for longer_there in (1e-7, -1e99):
+        with pytest.raises(SerializationError, match=r"the server's limit is"):
+            encode_result(result_of({"result": [[longer_there] * (count * 5 // 6)]}), output_limit=1000)
 
 
 def test_output_limit_is_the_callers() -> None:

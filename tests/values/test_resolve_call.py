@@ -120,6 +120,7 @@ def test_keyword_rest_takes_what_is_left_and_converts_it() -> None:
         "$.b: expected float, got str",
         "$['c d']: expected float, got str",
     ]
+    assert refused(function, {"b": "2"}) == ["$.a: missing, expected int", "$.b: expected float, got str"]
 
 
 def test_var_positional_stays_empty() -> None:
@@ -250,6 +251,14 @@ def test_a_class_refused_where_there_is_a_default_is_refused_where_there_is_none
     for declared in (function, only_with_default):
         with pytest.raises(DeclarationError, match="parameter 'b': no JSON value can become complex"):
             resolve_call(declared)
+
+
+def test_each_problem_of_a_declaration_is_told_once_with_its_parameter() -> None:
+    def function(a: bytes | str, b: int, c: "Nowhere") -> None: ...  # type: ignore[name-defined] # noqa: F821
+
+    with pytest.raises(DeclarationError) as caught:
+        resolve_call(function)
+    assert [problem.split(": ")[1] for problem in caught.value.problems] == ["parameter 'a'", "parameter 'c'"]
 
 
 def test_an_annotation_that_raises_is_refused_with_its_parameter() -> None:
