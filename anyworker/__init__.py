@@ -1,5 +1,6 @@
 """Structured-concurrency workers for Conductor, on asyncio and trio."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
@@ -52,15 +53,12 @@ __all__ = [
 ]
 
 
+# What runs workers brings the HTTP stack along; who only declares them need not wait for it.
+_LOADED_WHEN_USED = {"run": "anyworker.fleet.run", "serving": "anyworker.fleet.serving"}
+
+
 def __getattr__(name: str) -> object:
-    # What runs workers brings the HTTP stack along; who only declares them need not wait for it.
-    if name == "run":
-        from anyworker.fleet.run import run
-
-        return run
-    if name == "serving":
-        from anyworker.fleet.serving import serving
-
-        return serving
+    if name in _LOADED_WHEN_USED:
+        return getattr(import_module(_LOADED_WHEN_USED[name]), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

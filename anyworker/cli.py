@@ -60,7 +60,9 @@ def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool) ->
 
 @main.command()
 @_worker_options
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for a free one."
+)
 def dev(targets: Sequence[str], backend: str, grace: float, port: int, *, verbose: bool) -> None:
     """Run workers against a development server in this process.
 
@@ -70,7 +72,7 @@ def dev(targets: Sequence[str], backend: str, grace: float, port: int, *, verbos
     """
     _log(verbose=verbose)
     try:
-        from anyworker.devserver.serve import serve_in_thread
+        from anyworker.devserver.serve import serve_in_thread  # noqa: PLC0415 - uvicorn is an extra's
     except ModuleNotFoundError as error:
         message = f"{error.name} is missing; install it with: pip install 'anyworker[dev]'"
         raise click.ClickException(message) from None

@@ -1,10 +1,9 @@
-"""A workflow through a worker, without any server: the development server lives in this process.
+"""A workflow through two workers, without any server: the development server lives in this process.
 
-Run it as it is, or with ``trio`` or ``uvloop`` as argument: the same workers, on another event loop.
+Say ``backend="trio"`` in the last line, or ``python examples/hello.py trio``: it runs on trio.
 """
 
 import sys
-from functools import partial
 
 import anyio
 
@@ -45,7 +44,7 @@ WORKFLOW = WorkflowDef(
 )
 
 
-async def main(name: str) -> None:
+async def main(name: str = "Ada") -> None:
     configuration = anyworker.Configuration(
         server_api_url="http://devserver/api", transport=DevServer().transport()
     )
@@ -63,7 +62,4 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1] if len(sys.argv) > 1 else "asyncio"
-    backend = "trio" if chosen == "trio" else "asyncio"
-    options = {"use_uvloop": True} if chosen == "uvloop" else {}
-    anyio.run(partial(main, "Ada"), backend=backend, backend_options=options)
+    anyio.run(main, backend=sys.argv[1] if len(sys.argv) > 1 else "asyncio")

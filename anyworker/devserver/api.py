@@ -80,7 +80,7 @@ class Api:
         for prefix in ("", "/api"):
             add("GET", f"{prefix}/health", lambda _: health)
             add("GET", f"{prefix}/version", lambda _: as_text(VERSION))
-        add("GET", "/", lambda _: Answer(200, HTML, _PAGE))
+        add("GET", "/", lambda _: Answer(200, b"text/html;charset=UTF-8", _PAGE))
 
     def _add_tasks(self, tasks: TaskEndpoints) -> None:
         add = self._router.add

@@ -112,12 +112,13 @@ class Operations:
                 self._engine.queues.push(task, 0, now)
         self._decider.watch(workflow, now)
 
-    def remove(self, workflow_id: str) -> None:
+    def remove(self, workflow_id: str, now: int) -> None:
         """Forget a workflow, whatever its state."""
         workflow = self._store.workflow(workflow_id)
         for task in workflow.tasks:
             self._engine.queues.remove(task)
         workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
+        self._decider.watch(workflow, now)
         self._store.remove(workflow)
 
 

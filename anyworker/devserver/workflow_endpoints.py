@@ -132,7 +132,7 @@ class WorkflowEndpoints:
 
     def remove(self, call: Call) -> Answer:
         """Forget a workflow."""
-        self._operations.remove(call.variables[0])
+        self._operations.remove(call.variables[0], call.now)
         return EMPTY
 
     def retry(self, call: Call) -> Answer:

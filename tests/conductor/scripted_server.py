@@ -11,11 +11,16 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.lowlevel
 import attrs
+import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSStream
 
+from anyworker.conductor.exchange import Answer, Exchange, Timeouts
+from anyworker.conductor.http1 import Http1Transport
+
 OK = b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok"
 """A plain answer."""
+TIMEOUTS = Timeouts(connect=5, read=5, write=5, pool=5)
 _CONTENT_LENGTH = re.compile(rb"^content-length: (\d+)\r$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -146,3 +151,53 @@ async def answer_ok(peer: Peer) -> None:
     while True:
         await peer.request()
         await peer.send(OK)
+
+
+async def get(exchange: Exchange, target: bytes = b"/", timeouts: Timeouts = TIMEOUTS) -> Answer:
+    return await exchange.exchange(b"GET", target, b"", b"", timeouts)
+
+
+@asynccontextmanager
+async def connected(
+    script: Script, *, max_connections: int = 128, idle_timeout: float = 50.0
+) -> AsyncIterator[tuple[ScriptedServer, Exchange]]:
+    with anyio.fail_after(10):
+        async with (
+            scripted_server(script) as server,
+            Http1Transport(max_connections=max_connections, idle_timeout=idle_timeout) as transport,
+        ):
+            yield server, transport.origin(server.url)
+
+
+@attrs.define(eq=False)
+class Gate:
+    """A script that answers with the connection's number, when the test lets it."""
+
+    _opened: dict[str, anyio.Event] = attrs.field(factory=dict)
+
+    def event(self, target: str) -> anyio.Event:
+        return self._opened.setdefault(target, anyio.Event())
+
+    async def script(self, peer: Peer) -> None:
+        while True:
+            target = (await peer.request()).split()[1].decode()
+            peer.server.count(opened=0)
+            if target != "/":
+                await self.event(target).wait()
+            body = b"%d" % peer.number
+            await peer.send(b"HTTP/1.1 200 \r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+async def exchange_with(
+    script: Script, call: Callable[[Exchange], Awaitable[Answer]] = get, **options: int
+) -> tuple[Answer, ScriptedServer]:
+    failure: httpx.TransportError | None = None
+    with anyio.fail_after(10):
+        async with scripted_server(script) as server, Http1Transport(**options) as transport:
+            try:
+                answer = await call(transport.origin(server.url))
+            except httpx.TransportError as error:
+                failure = error
+    if failure:
+        raise failure
+    return answer, server

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import AsyncIterator, Callable
 
 import anyio
+import anyio.lowlevel
 import attrs
 import httpx
 import pytest

@@ -55,10 +55,7 @@ class Rig:
     ) -> Answer | Pending:
         """Send bytes; return what the API says."""
         path, _, query = path.partition("?")
-        if path.startswith("/root"):
-            path = path.removeprefix("/root")
-        else:
-            path = "/api" + path
+        path = path.removeprefix("/root") if path.startswith("/root") else f"/api{path}"
         return self.api.handle(Request(method, path, query, content_type if body else None, body), self.now)
 
     def send(self, method: str, path: str, body: Any = None) -> Answer:

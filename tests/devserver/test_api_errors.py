@@ -42,7 +42,9 @@ def with_task(**fields: Any) -> Refusal:
 
 
 def unknown_workflow(rig: Rig) -> Answer:
-    return rig.send("POST", "/tasks", {"workflowInstanceId": UNKNOWN, "taskId": UNKNOWN, "status": "COMPLETED"})
+    return rig.send(
+        "POST", "/tasks", {"workflowInstanceId": UNKNOWN, "taskId": UNKNOWN, "status": "COMPLETED"}
+    )
 
 
 def unknown_task(rig: Rig) -> Answer:
@@ -63,10 +65,17 @@ def taskdef(**fields: Any) -> Refusal:
 
 
 TWICE = {"name": "x", "tasks": [{"name": "greet", "taskReferenceName": "a"}] * 2}
-BAD_NUMBERS = {"responseTimeoutSeconds": 0, "retryCount": -1, "pollTimeoutSeconds": -1, "backoffScaleFactor": 0}
+BAD_NUMBERS = {
+    "responseTimeoutSeconds": 0,
+    "retryCount": -1,
+    "pollTimeoutSeconds": -1,
+    "backoffScaleFactor": 0,
+}
 
 REFUSALS: dict[str, Refusal] = {
-    "400-empty-ids": sending("POST", "/tasks", {"workflowInstanceId": "", "taskId": "", "status": "COMPLETED"}),
+    "400-empty-ids": sending(
+        "POST", "/tasks", {"workflowInstanceId": "", "taskId": "", "status": "COMPLETED"}
+    ),
     "400-long-poll-timeout": sending("GET", "/tasks/poll/batch/greet?timeout=5001"),
     "400-missing-ids": sending("POST", "/tasks", {}),
     "400-start-no-name": sending("POST", "/workflow", {}),
@@ -109,7 +118,9 @@ REFUSALS: dict[str, Refusal] = {
     "500-no-status": with_task(),
     "500-output-not-an-object": with_task(status="COMPLETED", outputData=[1]),
     "500-resume-not-paused": with_workflow("PUT", "/workflow/{}/resume"),
-    "500-start-input-too-large": sending("POST", "/workflow", {"name": "hello", "input": {"x": "x" * 11534336}}),
+    "500-start-input-too-large": sending(
+        "POST", "/workflow", {"name": "hello", "input": {"x": "x" * 11534336}}
+    ),
     "500-string-too-long": sending_raw("/tasks", b'{"outputData":{"x":"' + b"x" * 20_000_001 + b'"}}'),
     "500-taskdef-delete-unknown": sending("DELETE", "/metadata/taskdefs/nosuch"),
     "500-taskdef-not-a-list": sending("POST", "/metadata/taskdefs", {"name": "x"}),
@@ -212,7 +223,9 @@ def test_field_of_the_wrong_type_is_a_500_and_changes_nothing(field: str, value:
         ("executionMetadata", {"x": 1}, ("status", "COMPLETED")),
     ],
 )
-def test_field_that_the_server_coerces_is_coerced(field: str, value: object, shown: tuple[str, object]) -> None:
+def test_field_that_the_server_coerces_is_coerced(
+    field: str, value: object, shown: tuple[str, object]
+) -> None:
     rig = state()
     rig.start("hello")
     task = rig.take("greet")
@@ -252,7 +265,11 @@ def test_workflow_with_a_task_that_is_not_executed_here_is_refused_by_name() -> 
 
 
 def test_reference_to_an_unknown_task_is_refused() -> None:
-    step = {"name": "t", "taskReferenceName": "a", "inputParameters": {"x": "${nosuch.output.x}", "e": "$${b.x}"}}
+    step = {
+        "name": "t",
+        "taskReferenceName": "a",
+        "inputParameters": {"x": "${nosuch.output.x}", "e": "$${b.x}"},
+    }
     answer = Rig().send("POST", "/metadata/workflow", {"name": "w", "tasks": [step]})
     (violation,) = json.loads(answer.body)["validationErrors"]
     assert violation["message"] == (
@@ -283,7 +300,9 @@ def test_headers_are_the_real_servers() -> None:
         (b"content-type", b"text/plain;charset=UTF-8"),
         (b"content-length", b"36"),
     ]
-    assert rig.send("GET", "/tasks/poll/batch/x?timeout=0").headers() == [(b"content-type", b"application/json")]
+    assert rig.send("GET", "/tasks/poll/batch/x?timeout=0").headers() == [
+        (b"content-type", b"application/json")
+    ]
     assert rig.send("GET", "/tasks/poll/x").headers() == []
     assert rig.send("PUT", f"/workflow/decide/{rig.start('hello')}").headers() == [(b"content-length", b"0")]
     assert rig.send("GET", "/nosuch").headers() == [(b"content-type", b"application/json")]

@@ -88,7 +88,9 @@ def test_terminal_failure_looks_as_captured() -> None:
 def test_timeouts_look_as_captured(policy: str, capture: str) -> None:
     rig = Rig()
     limit = {"timeoutSeconds": 1} if policy == "TIME_OUT_WF" else {}
-    rig.define("slow", retryCount=1, retryDelaySeconds=0, responseTimeoutSeconds=1, timeoutPolicy=policy, **limit)
+    rig.define(
+        "slow", retryCount=1, retryDelaySeconds=0, responseTimeoutSeconds=1, timeoutPolicy=policy, **limit
+    )
     rig.flow("slow_wf", {"name": "slow", "taskReferenceName": "slow_ref"})
     workflow_id = rig.start("slow_wf")
     task = take(rig, "slow", "&workerid=w1" if policy == "RETRY" else "")
@@ -214,7 +216,9 @@ def test_queues_and_poll_data_look_as_captured() -> None:
     assert rig.get("/tasks/queue/all/verbose")["greet"] == captured("queue-all-verbose")["greet"]
     alike(rig.get("/tasks/queue/polldata?taskType=greet"), "poll-data")
     rig.get("/tasks/poll/batch/aaa?timeout=0")
-    assert masked(rig.get("/tasks/queue/polldata/all")[0]) == masked(captured("poll-data-all")[2] | {"queueName": "aaa"})
+    assert masked(rig.get("/tasks/queue/polldata/all")[0]) == masked(
+        captured("poll-data-all")[2] | {"queueName": "aaa"}
+    )
 
 
 def test_search_finds_by_type_status_and_workflow() -> None:
@@ -286,7 +290,14 @@ def test_numbers_and_characters_survive() -> None:
     rig.single()
     rig.start()
     task = rig.take()
-    output = {"big": 12345678901234567890, "more": 10**29, "small": -0.0, "one": 1.0, "smile": "\U0001f600", "n": None}
+    output = {
+        "big": 12345678901234567890,
+        "more": 10**29,
+        "small": -0.0,
+        "one": 1.0,
+        "smile": "\U0001f600",
+        "n": None,
+    }
     rig.report(task, "COMPLETED", outputData=output)
     answer = rig.send("GET", f"/tasks/{task['taskId']}")
     assert rb"\uD83D\uDE00" in answer.body

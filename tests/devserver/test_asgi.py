@@ -15,7 +15,6 @@ from anyworker.devserver import DevServer
 def serving(server: DevServer) -> Iterator[httpx.Client]:
     """Serve on a free port from a thread."""
     config = uvicorn.Config(server.asgi(), port=0, log_config=None, lifespan="on")
-    shell = uvicorn.Server(config)
     started = threading.Event()
 
     class Announcing(uvicorn.Server):

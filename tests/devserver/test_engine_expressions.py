@@ -79,7 +79,17 @@ def test_expression_gives(case: str) -> None:
 
 def test_earlier_tasks_can_be_referred_to() -> None:
     rig = Rig()
-    names = ("output.x", "output", "input.i", "status", "taskId", "retryCount", "pollCount", "taskType", "workerId")
+    names = (
+        "output.x",
+        "output",
+        "input.i",
+        "status",
+        "taskId",
+        "retryCount",
+        "pollCount",
+        "taskType",
+        "workerId",
+    )
     parameters = {name: f"${{a.{name}}}" for name in names} | {"later": "${b.output.x}"}
     rig.flow(
         "w",
@@ -110,7 +120,10 @@ def test_a_reference_means_the_last_attempt() -> None:
 
 def test_template_fills_what_is_absent_or_null() -> None:
     rig = Rig()
-    rig.define("t", inputTemplate={"absent": "A", "null": "N", "missing": "M", "given": "G", "e": "${workflow.input.s}"})
+    rig.define(
+        "t",
+        inputTemplate={"absent": "A", "null": "N", "missing": "M", "given": "G", "e": "${workflow.input.s}"},
+    )
     parameters = {"null": None, "missing": "${workflow.input.no}", "given": 1, "other": None}
     rig.flow("w", {"name": "t", "taskReferenceName": "t", "inputParameters": parameters})
     rig.start("w", input={"s": "str"})

@@ -75,7 +75,9 @@ def test_handed_back_task_has_no_response_timeout_but_its_timeout_goes_on() -> N
     assert rig.statuses(workflow_id) == ["SCHEDULED"]
     rig.sleep(0.001)
     assert rig.statuses(workflow_id) == ["TIMED_OUT", "SCHEDULED"]
-    reason = "Task timed out after 5 seconds. Timeout configured as 5 seconds. Timeout policy configured to RETRY"
+    reason = (
+        "Task timed out after 5 seconds. Timeout configured as 5 seconds. Timeout policy configured to RETRY"
+    )
     assert rig.workflow(workflow_id)["tasks"][0]["reasonForIncompletion"] == reason
 
 
