@@ -12,6 +12,9 @@ import attrs
 
 from anyworker.option_kinds import Flag, Kind, Millis, Seconds, Text, Whole, shown
 
+FIRST_POLL_TIMEOUT = 0.1
+"""Seconds that the server holds the first polls of an adaptive ``poll_timeout``, as in the official SDK."""
+
 LONGEST_POLL_MS = 5000
 """The server answers 400 to a poll that would wait longer."""
 

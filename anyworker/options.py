@@ -16,11 +16,8 @@ import attrs
 
 from anyworker.environment import Environment, environment_tiers, read_environment
 from anyworker.errors import ConfigurationError, DuplicateWorkerError
-from anyworker.option_table import OPTIONS, Option
+from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option
 from anyworker.worker import Worker
-
-FIRST_POLL_TIMEOUT = 0.1
-"""Seconds that the first polls of an adaptive ``poll_timeout`` are held, as in the official SDK."""
 
 
 @attrs.frozen

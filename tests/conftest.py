@@ -110,13 +110,18 @@ def child_processes() -> set[str]:
     """Return the command lines, after their pids, of this process's children, where /proc tells."""
     found = set[str]()
     for children in Path("/proc/self/task").glob("*/children"):
-        for pid in children.read_text().split():
-            command = Path("/proc", pid, "cmdline")
-            shown = (
-                command.read_bytes().replace(b"\0", b" ").decode(errors="replace") if command.exists() else ""
-            )
-            found.add(f"{pid} {shown or '(not waited for)'}")
+        for pid in _text(children).split():
+            command = _text(Path("/proc", pid, "cmdline")).replace("\0", " ")
+            found.add(f"{pid} {command or '(not waited for)'}")
     return found
+
+
+def _text(path: Path) -> str:
+    """Return what a file of /proc says, nothing if its thread or process has just ended."""
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def lasting_threads(known: set[threading.Thread]) -> list[threading.Thread]:

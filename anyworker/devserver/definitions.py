@@ -13,6 +13,7 @@ TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 
+_BRANCH = f"java.util.List<{WORKFLOW_TASK}>"
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
     "caseValueParam",
@@ -103,6 +104,10 @@ class _Reader:
         value = self._source.get(key)
         return [] if value is None else fields.records(value, cls)
 
+    def inline(self, key: str) -> dict[str, Any] | None:
+        value = self._source.get(key)
+        return None if value is None else read_task_definition(value)
+
     def schema(self, key: str) -> dict[str, Any] | None:
         value = self._source.get(key)
         if value is None:
@@ -134,7 +139,6 @@ def read_task_definition(source: object) -> dict[str, Any]:
         ownerApp=take.text("ownerApp"),
         createTime=0,
         updateTime=0,
-        createdBy=None,
         name=take.text("name"),
         description=take.text("description"),
         retryCount=take.whole("retryCount", 3),
@@ -222,6 +226,10 @@ def _steps(take: _Reader) -> list[dict[str, Any]]:
     return [read_step(item) for item in items]
 
 
+def _branch(value: object) -> list[dict[str, Any]]:
+    return [] if value is None else [read_step(step) for step in fields.records(value, WORKFLOW_TASK)]
+
+
 def read_step(source: object) -> dict[str, Any]:
     """Return one task of a workflow definition with the server's defaults, nested tasks included.
 
@@ -230,13 +238,8 @@ def read_step(source: object) -> dict[str, Any]:
     """
     item = fields.record(source, WORKFLOW_TASK)
     take = _Reader(item)
-
-    def steps(value: object) -> list[dict[str, Any]]:
-        return [read_step(step) for step in fields.records(value, WORKFLOW_TASK)]
-
     if take.is_null("type"):
         raise validation_broke_down()
-    inline = item.get("taskDefinition")
     return _present(
         name=take.text("name"),
         taskReferenceName=take.text("taskReferenceName"),
@@ -244,20 +247,22 @@ def read_step(source: object) -> dict[str, Any]:
         inputParameters=take.mapping("inputParameters"),
         type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
-        decisionCases={key: steps(value) for key, value in take.mapping("decisionCases").items()},
-        defaultCase=steps(item.get("defaultCase") or []),
-        forkTasks=[steps(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")],
+        decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases").items()},
+        defaultCase=_branch(item.get("defaultCase")),
+        forkTasks=[
+            _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")
+        ],
         startDelay=take.whole("startDelay"),
         subWorkflowParam=fields.mapping(item.get("subWorkflowParam")),
         joinOn=take.texts("joinOn"),
         sink=take.text("sink"),
         optional=take.flag("optional"),
-        taskDefinition=None if inline is None else read_task_definition(inline),
+        taskDefinition=take.inline("taskDefinition"),
         rateLimited=fields.flag(item.get("rateLimited")),
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
         asyncComplete=take.flag("asyncComplete"),
         loopCondition=take.text("loopCondition"),
-        loopOver=steps(item.get("loopOver") or []),
+        loopOver=_branch(item.get("loopOver")),
         retryCount=take.boxed("retryCount"),
         evaluatorType=take.text("evaluatorType"),
         expression=take.text("expression"),

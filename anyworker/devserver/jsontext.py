@@ -18,6 +18,7 @@ _EXPECTED = (
     ("Expecting ','", "was expecting comma to separate Object entries"),
 )
 """What the server expected, by the beginning of the complaint of Python's reader."""
+_WHITESPACE = " \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -66,7 +67,7 @@ def _decode_slowly(body: bytes) -> Any:
         text = body.removeprefix(_BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError as error:
         raise _bad_byte(body[error.start]) from None
-    text = text.lstrip(" \t\r\n")
+    text = text.strip(_WHITESPACE)
     if not text:
         raise parse_error("No content to map due to end-of-input")
     try:
@@ -110,7 +111,7 @@ def _complaint(error: json.JSONDecodeError, text: str) -> str:
     """Put a complaint of Python's reader in the words of the server's."""
     if error.msg.startswith("Unterminated string"):
         return "Unexpected end-of-input in VALUE_STRING"
-    if error.pos >= len(text) or not text[error.pos :].strip():
+    if error.pos >= len(text):
         return _unexpected_end(text)
     char = text[error.pos]
     if error.msg.startswith("Invalid control character"):
@@ -125,7 +126,7 @@ def _complaint(error: json.JSONDecodeError, text: str) -> str:
 
 
 def _unexpected_end(text: str) -> str:
-    if text.rstrip()[-1] in ",:" or (text.count('"') == 2 and text.rstrip().endswith('"')):
+    if text[-1] in ",:" or (text.count('"') == 2 and text[-1] == '"'):
         return "Unexpected end-of-input within/between Object entries"
     kind = "Object" if text[0] == "{" else "Array"
     return (
@@ -136,7 +137,7 @@ def _unexpected_end(text: str) -> str:
 
 def _unexpected(char: str, error: json.JSONDecodeError, text: str) -> str:
     if error.msg.startswith("Illegal trailing comma"):
-        char = text[error.pos + 1 :].lstrip()[:1]
+        char = text[error.pos + 1 :].lstrip(_WHITESPACE)[:1]
     expected = next((told for start, told in _EXPECTED if error.msg.startswith(start)), "expected a value")
     word = _WORD.match(text, error.pos)
     if error.msg.startswith("Expecting ','") and char.isdigit() and text[error.pos - 1] == "0":

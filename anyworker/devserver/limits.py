@@ -74,7 +74,7 @@ def _limits(task: TaskRecord, now: int) -> Iterator[tuple[int, bool, str]]:
     response = definition.response_timeout_seconds
     if task.status == "IN_PROGRESS" and response > 0:
         yield (
-            task.updated + (response + task.callback_after) * 1000,
+            task.updated + response * 1000,
             True,
             (
                 f"responseTimeout: {response} exceeded for the taskId: {task.task_id} "

@@ -166,8 +166,13 @@ class TaskRecord:
 
     def shown(self, now: int) -> dict[str, Any]:
         """Return the task as the API shows it, keys in the server's order."""
+        wire = self._shown_progress()
+        self._show_rest(wire)
+        wire["queueWaitTime"] = self.queue_wait(now)
+        return wire
+
+    def _shown_progress(self) -> dict[str, Any]:
         step, workflow = self.step, self.workflow
-        definition = step.definition
         wire: dict[str, Any] = {
             "taskType": step.queue_type,
             "status": self.status,
@@ -190,7 +195,8 @@ class TaskRecord:
         wire["retried"] = self.is_retried
         wire["executed"] = self.is_executed
         wire["callbackFromWorker"] = True
-        wire["responseTimeoutSeconds"] = definition.response_timeout_seconds if step.kind == "SIMPLE" else 0
+        is_simple = step.kind == "SIMPLE"
+        wire["responseTimeoutSeconds"] = step.definition.response_timeout_seconds if is_simple else 0
         wire["workflowInstanceId"] = workflow.workflow_id
         wire["workflowType"] = workflow.plan.name
         wire["taskId"] = self.task_id
@@ -199,6 +205,10 @@ class TaskRecord:
         wire["callbackAfterSeconds"] = self.callback_after
         if self.worker_id is not None:
             wire["workerId"] = self.worker_id
+        return wire
+
+    def _show_rest(self, wire: dict[str, Any]) -> None:
+        step, definition = self.step, self.step.definition
         wire["outputData"] = {} if self.external_output else self.output
         wire["workflowTask"] = step.encoded
         if self.domain is not None:
@@ -209,7 +219,7 @@ class TaskRecord:
             wire["externalInputPayloadStoragePath"] = self.external_input
         if self.external_output is not None:
             wire["externalOutputPayloadStoragePath"] = self.external_output
-        wire["workflowPriority"] = workflow.priority
+        wire["workflowPriority"] = self.workflow.priority
         wire["iteration"] = 0
         if self.sub_workflow_id is not None:
             wire["subWorkflowId"] = self.sub_workflow_id
@@ -218,8 +228,6 @@ class TaskRecord:
         wire["executionMetadata"] = _EXECUTION_METADATA
         wire["taskDefinition"] = definition.encoded
         wire["loopOverTask"] = False
-        wire["queueWaitTime"] = self.queue_wait(now)
-        return wire
 
 
 def scope_of(workflow: WorkflowRecord, name: str) -> dict[str, Any] | None:

@@ -106,9 +106,19 @@ def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
             "or name the modules that declare them in import_modules"
         )
     resolution = resolve_all(chosen, os.environ)
-    for warning in resolution.warnings:
-        logger.warning(warning)
+    for warning in (*resolution.warnings, *map(_without_effect, resolution.workers)):
+        if warning:
+            logger.warning(warning)
     return resolution.workers
+
+
+def _without_effect(resolved: ResolvedWorker) -> str | None:
+    options = resolved.options
+    names = [name for name in ("lease_extend_enabled", "register_task_def") if getattr(options, name)]
+    if not names:
+        return None
+    name = resolved.worker.task_definition_name
+    return f"worker {name!r}: {', '.join(names)}: no effect in this version"
 
 
 def check_times(grace: float, delays: Sequence[float]) -> None:

@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 import attrs
 
+from anyworker.option_table import FIRST_POLL_TIMEOUT
 from anyworker.policy.backoff import authorization_delay, empty_poll_delay, error_delay
 
 LARGEST_BATCH = 64
 """Most tasks to ask for at once: what a Redis-backed server gives at most."""
-FIRST_WAIT = 0.1
-"""Seconds the server holds the first waiting poll while the wait adapts."""
 
 
 @attrs.frozen
@@ -67,7 +66,11 @@ class PollSettings:
     @property
     def shortest_wait(self) -> float:
         """The server-side wait of a busy worker."""
-        return min(FIRST_WAIT, self.idle_poll_timeout) if self.poll_timeout is None else self.poll_timeout
+        return (
+            min(FIRST_POLL_TIMEOUT, self.idle_poll_timeout)
+            if self.poll_timeout is None
+            else self.poll_timeout
+        )
 
     @property
     def longest_wait(self) -> float:

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from anyworker.devserver.exchange import Answer
 
-KEYS = tuple(
-    """
-    name taskReferenceName type tasks inputParameters input version priority taskToDomain correlationId workflowDef
-    workflowInstanceId taskId status outputData logs log createdTime reasonForIncompletion callbackAfterSeconds
-    extendLease retryCount retryLogic timeoutSeconds timeoutPolicy responseTimeoutSeconds inputTemplate inputKeys
-    taskDefinition inputSchema forkTasks decisionCases defaultCase outputParameters variables optional
-    """.split()  # noqa: SIM905  # a table of words
-)
+KEYS = """
+    name taskReferenceName type tasks inputParameters input version priority taskToDomain correlationId
+    workflowDef workflowInstanceId taskId status outputData logs log createdTime reasonForIncompletion
+    callbackAfterSeconds extendLease retryCount retryLogic timeoutSeconds timeoutPolicy
+    responseTimeoutSeconds inputTemplate inputKeys taskDefinition inputSchema forkTasks decisionCases
+    defaultCase outputParameters variables optional
+"""
 SEGMENTS = ("tasks", "workflow", "metadata", "taskdefs", "poll", "batch", "queue", "size", "all", "a", "")
 ENDPOINTS = (
     "POST /metadata/taskdefs",
@@ -45,7 +44,9 @@ SCALARS = (
 )
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=6)
+    ),
     max_leaves=20,
 )
 
@@ -88,11 +89,7 @@ def test_any_body_is_answered(endpoint: str, body: bytes | str) -> None:
 
 @given(
     st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]),
-    st.lists(
-        st.sampled_from(
-            [*["tasks", "workflow", "metadata", "taskdefs", "poll", "batch", "queue", "size", "all"], "a", ""]
-        )
-    ),
+    st.lists(st.sampled_from(SEGMENTS)),
     st.text("counttimeout=&%1+-20 ", max_size=20),
 )
 def test_any_path_and_query_is_answered(method: str, path: list[str], query: str) -> None:

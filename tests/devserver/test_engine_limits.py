@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from devserver_rig import Rig, ids
+from devserver_rig import Rig
 
 from anyworker.devserver.definitions import TaskDefinition, read_task_definition
 from anyworker.devserver.limits import retry_delay
@@ -202,76 +202,3 @@ def test_running_workflow_keeps_the_definitions_it_started_with() -> None:
     for task in rig.poll(count=2):
         rig.report(task, "FAILED")
     assert (rig.statuses(old), rig.statuses(new)) == (["FAILED"], ["FAILED", "SCHEDULED"])
-
-
-def test_retry_of_a_failed_workflow_makes_a_further_attempt() -> None:
-    rig = Rig()
-    rig.single(retryCount=0)
-    workflow_id = rig.start()
-    rig.report(rig.take(), "FAILED", outputData={"o": 1})
-    assert rig.send("POST", f"/workflow/{workflow_id}/retry").status == 204
-    workflow = rig.workflow(workflow_id)
-    assert (workflow["status"], rig.statuses(workflow_id)) == ("RUNNING", ["FAILED", "SCHEDULED"])
-    assert workflow["lastRetriedTime"] == rig.now
-    rig.report(rig.take(), "COMPLETED")
-    assert rig.workflow(workflow_id)["status"] == "COMPLETED"
-
-
-def test_restart_replaces_the_tasks() -> None:
-    rig = Rig()
-    rig.single(retryCount=0)
-    workflow_id = rig.start()
-    former = rig.take()
-    rig.report(former, "COMPLETED")
-    assert rig.send("POST", f"/workflow/{workflow_id}/restart").status == 204
-    assert rig.statuses(workflow_id) == ["SCHEDULED"]
-    assert rig.send("GET", f"/tasks/{former['taskId']}").status == 404
-
-
-def test_late_update_of_a_former_attempt_changes_nothing() -> None:
-    rig = Rig()
-    rig.single(retryCount=1, retryDelaySeconds=0)
-    workflow_id = rig.start()
-    former = rig.take()
-    rig.report(former, "FAILED")
-    rig.report(former, "COMPLETED")
-    assert rig.statuses(workflow_id) == ["FAILED", "SCHEDULED"]
-
-
-def test_task_may_be_completed_without_having_been_polled() -> None:
-    rig = Rig()
-    rig.single()
-    workflow_id = rig.start()
-    (task,) = rig.workflow(workflow_id)["tasks"]
-    rig.report(task, "COMPLETED")
-    assert (rig.workflow(workflow_id)["status"], rig.size(), rig.poll()) == ("COMPLETED", 0, [])
-
-
-def test_update_under_another_workflow_moves_only_that_one_on() -> None:
-    rig = Rig()
-    rig.single()
-    mine, other = rig.start(), rig.start()
-    task = next(task for task in rig.poll(count=2) if task["workflowInstanceId"] == mine)
-    rig.ok(
-        "POST",
-        "/tasks",
-        {"workflowInstanceId": other, "taskId": task["taskId"], "status": "COMPLETED"},
-    )
-    assert (rig.statuses(mine), rig.workflow(mine)["status"]) == (["COMPLETED"], "RUNNING")
-    rig.decide(mine)
-    assert rig.workflow(mine)["status"] == "COMPLETED"
-
-
-def test_log_line_without_text_stops_halfway() -> None:
-    rig = Rig()
-    rig.define("a", "b")
-    rig.flow("w", "a", "b")
-    workflow_id = rig.start("w")
-    task = rig.take("a")
-    body = {**ids(task), "status": "COMPLETED", "logs": [{"createdTime": 1}]}
-    assert rig.send("POST", "/tasks", body).status == 500
-    assert rig.statuses(workflow_id) == ["COMPLETED"]
-    rig.report(task, "COMPLETED")
-    assert rig.statuses(workflow_id) == ["COMPLETED"]
-    rig.decide(workflow_id)
-    assert rig.statuses(workflow_id) == ["COMPLETED", "SCHEDULED"]
