@@ -105,13 +105,16 @@ def segment(name: str, what: str) -> str:
         what: What to call it in an error.
 
     Raises:
-        DeclarationError: No server can be asked for it: empty, ``.``, ``..``, or with ``/`` or a backslash,
-            which Conductor's server refuses also when they are encoded.
+        DeclarationError: No server can be asked for it: empty, or with ``/`` or a backslash, which Conductor's
+            server refuses also when they are encoded.
     """
     if not name:
         raise _unusable(name, f"{what} must not be empty")
-    if name in {".", ".."} or "/" in name or "\\" in name:
-        raise _unusable(name, f"as a {what} it must not be '.' or '..' nor hold '/' or a backslash")
+    if "/" in name or "\\" in name:
+        raise _unusable(name, f"as a {what} it must not hold '/' or a backslash")
+    if name in {".", ".."}:
+        # Written plainly they would be taken for steps in the path.
+        return name.replace(".", "%2E")
     return _quoted(name)
 
 

@@ -104,6 +104,9 @@ class _Reader:
         value = self._source.get(key)
         return [] if value is None else fields.records(value, cls)
 
+    def branch(self, key: str) -> list[dict[str, Any]]:
+        return _branch(self._source.get(key))
+
     def inline(self, key: str) -> dict[str, Any] | None:
         value = self._source.get(key)
         return None if value is None else read_task_definition(value)
@@ -236,8 +239,7 @@ def read_step(source: object) -> dict[str, Any]:
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    item = fields.record(source, WORKFLOW_TASK)
-    take = _Reader(item)
+    take = _Reader(fields.record(source, WORKFLOW_TASK))
     if take.is_null("type"):
         raise validation_broke_down()
     return _present(
@@ -248,21 +250,21 @@ def read_step(source: object) -> dict[str, Any]:
         type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
         decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases").items()},
-        defaultCase=_branch(item.get("defaultCase")),
+        defaultCase=take.branch("defaultCase"),
         forkTasks=[
             _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")
         ],
         startDelay=take.whole("startDelay"),
-        subWorkflowParam=fields.mapping(item.get("subWorkflowParam")),
+        subWorkflowParam=take.mapping("subWorkflowParam") or None,
         joinOn=take.texts("joinOn"),
         sink=take.text("sink"),
         optional=take.flag("optional"),
         taskDefinition=take.inline("taskDefinition"),
-        rateLimited=fields.flag(item.get("rateLimited")),
+        rateLimited=take.flag("rateLimited") or None,
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
         asyncComplete=take.flag("asyncComplete"),
         loopCondition=take.text("loopCondition"),
-        loopOver=_branch(item.get("loopOver")),
+        loopOver=take.branch("loopOver"),
         retryCount=take.boxed("retryCount"),
         evaluatorType=take.text("evaluatorType"),
         expression=take.text("expression"),

@@ -1,11 +1,11 @@
 """What a call of a function came to, and the result that tells the server so."""
 
-from typing import Any, assert_never
+from typing import Any, assert_never, get_args
 
 import attrs
 import msgspec
 
-from anyworker.conductor.models import Task, TaskExecLog, TaskResult
+from anyworker.conductor.models import ResultStatus, Task, TaskExecLog, TaskResult
 from anyworker.errors import ConversionError, NonRetryableException, SerializationError
 
 HAND_BACKS_KEY = "__anyworker_hand_backs__"
@@ -50,7 +50,7 @@ class InProgress:
 
 @attrs.frozen
 class Returned:
-    """The function made the result itself."""
+    """The function made the result itself; it is `checked`."""
 
     result: TaskResult
 
@@ -193,7 +193,7 @@ def _explain(result: TaskResult, outcome: Failed | Terminal, now_ms: int) -> Non
 
 
 def _completed(given: TaskResult, filled: TaskResult, hand_backs: int) -> TaskResult:
-    status = "COMPLETED" if given.status is msgspec.UNSET else given.status
+    status = given.status
     output = {**filled.output_data, **given.output_data}
     return TaskResult(
         task_id=filled.task_id,
@@ -207,6 +207,27 @@ def _completed(given: TaskResult, filled: TaskResult, hand_backs: int) -> TaskRe
         sub_workflow_id=given.sub_workflow_id,
         external_output_payload_storage_path=given.external_output_payload_storage_path,
     )
+
+
+def checked(result: TaskResult) -> TaskResult:
+    """Return a result that a function made, fit to be sent: nothing has looked at its fields so far.
+
+    Raises:
+        TypeError: A field has a value of a wrong type.
+        ValueError: The status is none that a worker can send.
+    """
+    status = "COMPLETED" if result.status is msgspec.UNSET else result.status
+    if status not in get_args(ResultStatus):
+        message = f"TaskResult.status={status!r}: expected one of {', '.join(get_args(ResultStatus))}"
+        raise ValueError(message)
+    logs = [TaskExecLog(log=line) if isinstance(line, str) else line for line in result.logs]
+    given = msgspec.structs.replace(result, status=str(status), logs=logs, output_data={})
+    checked_result = msgspec.convert(msgspec.to_builtins(given), TaskResult)
+    if not isinstance(result.output_data, dict):
+        message = f"TaskResult.output_data is a {type(result.output_data).__name__}: expected a dict"
+        raise TypeError(message)
+    checked_result.output_data = result.output_data
+    return checked_result
 
 
 def _counted(output: dict[str, Any], count: int) -> dict[str, Any]:

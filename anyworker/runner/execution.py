@@ -26,6 +26,7 @@ from anyworker.policy.outcome import (
     Outcome,
     Returned,
     Terminal,
+    checked,
     failure,
 )
 from anyworker.values.payload import to_output
@@ -263,7 +264,9 @@ def _outcome_of(value: object, context: TaskContext, task: Task) -> Outcome:
                 f"returned a TaskResult of another task: {value.task_id}, while running {task.task_id}"
             )
             return Terminal(str(error), error)
-        return Returned(value)
+        result = checked(value)
+        result.callback_after_seconds = task_context.callback_seconds(result.callback_after_seconds)
+        return Returned(result)
     output = to_output(value)
     if value is None and context.has_output:
         output = {}

@@ -4,7 +4,7 @@ import attrs
 
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import SerializationError
-from anyworker.policy.outcome import REASON_LIMIT
+from anyworker.policy.outcome import REASON_LIMIT, describe
 from anyworker.values.payload import encode_result
 
 LOGS_PER_UPDATE = 10
@@ -44,7 +44,10 @@ def pack(result: TaskResult, wire_poll_count: int) -> Parcel:
     result.logs = result.logs[:LOGS_PER_UPDATE]
     try:
         return Parcel(result, encode_result(result), wire_poll_count, surplus)
-    except SerializationError as error:
+    except Exception as raised:  # noqa: BLE001 - a value of the user's may run code of the user's
+        error = (
+            raised if isinstance(raised, SerializationError) else SerializationError("$", describe(raised))
+        )
         failed = _failed(result, f"the output cannot be sent: {error}")
         return Parcel(
             failed, encode_result(failed), wire_poll_count, surplus, refusal=error, is_replacement=True

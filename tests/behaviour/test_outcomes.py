@@ -278,6 +278,34 @@ async def test_returned_failed_task_result_fails_the_task() -> None:
     assert (task.status, task.reason_for_incompletion) == ("FAILED_WITH_TERMINAL_ERROR", "as I say")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "DONE"},
+        {"status": "COMPLETED", "output_data": ["a list"]},
+        {"status": "COMPLETED", "callback_after_seconds": "soon"},
+        {"status": "IN_PROGRESS", "callback_after_seconds": -5},
+        {"status": "COMPLETED", "logs": [3]},
+        {"status": "COMPLETED", "reason_for_incompletion": object()},
+    ],
+    ids=str,
+)
+async def test_task_result_that_cannot_be_sent_fails_its_own_task(fields: dict[str, Any]) -> None:
+    workflow = await play(lambda: TaskResult(**fields))
+    assert workflow.tasks[0].status == "FAILED"
+    assert workflow.tasks[0].reason_for_incompletion
+
+
+async def test_log_lines_of_a_returned_task_result_may_be_plain_text() -> None:
+    with anyio.fail_after(10):
+        async with stage(Worker("work", lambda: TaskResult(logs=["as text"]))) as performance:  # type: ignore[list-item]
+            await performance.define("work")
+            workflow = await performance.play()
+            logs = await performance.client.get_logs(workflow.tasks[0].task_id)
+    assert workflow.status == "COMPLETED"
+    assert [line.log for line in logs] == ["as text"]
+
+
 async def test_task_result_of_another_task_is_refused() -> None:
     task = (await play(lambda: TaskResult(task_id="other", status="COMPLETED"))).tasks[0]
     assert task.status == "FAILED_WITH_TERMINAL_ERROR"

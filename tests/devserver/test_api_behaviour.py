@@ -15,7 +15,8 @@ def test_latest_version_of_a_workflow_is_meant_without_one() -> None:
 
 
 def test_start_by_path_takes_the_body_as_input() -> None:
-    rig = greeting()
+    rig = Rig()
+    rig.flow("hello", "t")
     workflow_id = rig.ok("POST", "/workflow/hello?version=1&correlationId=c&priority=3", {"name": "Ada"})
     workflow = rig.workflow(workflow_id)
     assert (workflow["input"], workflow["correlationId"], workflow["priority"]) == ({"name": "Ada"}, "c", 3)
