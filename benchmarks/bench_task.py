@@ -6,7 +6,8 @@ For each backend, mode and number of slots a child process pinned to one core wo
 stub server, which has another core; then `floor.py` does as many polls and updates by hand; then anyworker
 again, and so on: rounds interleave, so that a machine that slows down slows both. The number is CPU time of
 the whole process, all threads, user and system, between the first and the last task after a warm-up; the
-table has the median of the rounds with the least and the greatest. A run in which a task was not executed
+table has the median of the rounds with the least and the greatest, and as ratio the median of each round's
+own, whose two runs had the same neighbours on the machine. A run in which a task was not executed
 exactly once stops the benchmark.
 
 Marks: at most 2 times the floor on asyncio, 3 times on uvloop and trio, whose floor is lower, for
@@ -152,8 +153,9 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times the floor."""
-        return self.cost / self.floor
+        """How many times the floor: the median of the rounds' own ratios."""
+        pairs = zip(self.samples.anyworker, self.samples.floor, strict=True)
+        return statistics.median(cost / floor for cost, floor in pairs)
 
     @property
     def verdict(self) -> str:
@@ -195,7 +197,7 @@ HEADING = (
 )
 
 
-def _reached(is_reached: bool) -> str:  # noqa: FBT001 - reads as a statement
+def _reached(is_reached: bool) -> str:
     return "reached" if is_reached else "MISSED"
 
 
@@ -210,7 +212,8 @@ def rows_of(results: dict[Case, Samples]) -> list[Row]:
         few = results.get(attrs.evolve(case, slots=SLOTS[0]))
         growth = None
         if few is not None and case.slots != SLOTS[0]:
-            growth = statistics.median(samples.anyworker) / statistics.median(few.anyworker) - 1
+            pairs = zip(samples.anyworker, few.anyworker, strict=True)
+            growth = statistics.median(many / less for many, less in pairs) - 1
         rows.append(Row(case, samples, growth))
     return rows
 
@@ -253,7 +256,11 @@ def main() -> None:
     for row in rows:
         print(row.line())
     if given.json is not None:
-        content = {"environment": environment(), "tasks": given.tasks, "rows": [row.as_json() for row in rows]}
+        content = {
+            "environment": environment(),
+            "tasks": given.tasks,
+            "rows": [row.as_json() for row in rows],
+        }
         given.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -14,23 +14,25 @@ What it leaves out: the function and its thread, timeouts and cancel scopes, a t
 per task, checks of a kept connection, headers other than those that frame the answer, JSON, models, errors,
 authentication, events. No httpx, no msgspec.
 
-It prints a `Measurement` as JSON.
+It prints its CPU and wall time per task as JSON. The backlog must hold exactly the tasks that are asked for
+(``Settings.total``); `bench_task.py` sees to it.
 """
 
 import re
+from typing import TYPE_CHECKING
 
 import anyio
 import httptools
-from anyio.abc import SocketStream
 from meter import Meter, Settings, main
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
 
 READ_SIZE = 65536
 IDS = re.compile(rb'"workflowInstanceId":"([^"]+)".*?"taskId":"([^"]+)"')
 HEADERS = b"Host: 127.0.0.1:%d\r\nuser-agent: anyworker\r\naccept: application/json, text/plain\r\n"
 POLL = b"GET /api/tasks/poll/batch/greet?workerid=%b&count=%%d&timeout=0 HTTP/1.1\r\n%b\r\n"
-UPDATE = (
-    b"POST /api/tasks HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %%d\r\n\r\n%%b"
-)
+UPDATE = b"POST /api/tasks HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %%d\r\n\r\n%%b"
 RESULT = (
     b'{"taskId":"%%b","workflowInstanceId":"%%b","workerId":"%b","status":"COMPLETED",'
     b'"outputData":{"result":"Ada"}}'
@@ -101,7 +103,7 @@ class Exchanges:
                 if count == 0:
                     return
                 ready += IDS.findall(await connection.exchange(self._poll % count))
-            # Another slot may have taken the last one meanwhile, never one that this slot has just brought.
+            # Not empty: nothing was awaited since a poll brought some.
             workflow_id, task_id = ready.pop()
             tick()
             result = self._result % (task_id, workflow_id)

@@ -1,6 +1,6 @@
 """anyworker itself under measurement: a worker whose function does nothing, until the backlog is done.
 
-    python benchmarks/subject.py --url http://127.0.0.1:PORT --backend trio --mode async --slots 10 --tasks 5000
+    python benchmarks/subject.py --url http://127.0.0.1:PORT --backend trio --mode async --slots 10
 
 The backlog must hold exactly the tasks that are asked for; `bench_task.py` sees to it. It prints what
 `floor.py` prints.

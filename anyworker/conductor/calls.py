@@ -105,8 +105,8 @@ def segment(name: str, what: str) -> str:
         what: What to call it in an error.
 
     Raises:
-        DeclarationError: No server can be asked for it: empty, or with ``/`` or a backslash, which Conductor's
-            server refuses also when they are encoded.
+        DeclarationError: No server can be asked for it: empty, or with ``/`` or a backslash, which
+            Conductor's server refuses also when they are encoded.
     """
     if not name:
         raise _unusable(name, f"{what} must not be empty")

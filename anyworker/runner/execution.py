@@ -1,15 +1,17 @@
 """Call a worker's function for a task and make of whatever happens an outcome. Nothing it raises gets out."""
 
+import contextvars
 import enum
 import inspect
 import logging
 import math
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import attrs
 
@@ -29,9 +31,13 @@ from anyworker.policy.outcome import (
     checked,
     failure,
 )
+from anyworker.runner import isolation
+from anyworker.runner.isolation import in_context
 from anyworker.values.payload import to_output
 
 logger = logging.getLogger(__name__)
+
+_OWN_FILES = {__file__, isolation.__file__}
 
 TRACEBACK_LIMIT = 20_000
 """Characters of a traceback that go to a task's log."""
@@ -68,8 +74,8 @@ class Execution:
     draft: Draft
     wire_poll_count: int
     """The server's own count, hand-backs included."""
-    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    """Around the call of the function alone."""
+    scope: anyio.CancelScope | None = None
+    """What cancels the call of the function, while it goes on."""
     progress_scope: anyio.CancelScope | None = None
     """Around the delivery of a result that does not end the task, while it goes on."""
     started: float = 0.0
@@ -84,9 +90,14 @@ class Execution:
 
     def cancel(self, reason: CancelReason) -> None:
         """Cancel the call, if it is still going on."""
-        if self.cancel_reason is None:
-            self.cancel_reason = reason
+        self.cancel_reason = self.cancel_reason or reason
+        if self.scope is not None:
             self.scope.cancel()
+
+    def leave(self) -> None:
+        """Wait for the call no longer. A thread that is in it goes on."""
+        self.is_left = True
+        self.is_abandoned = self.thread_id is not None
 
 
 class StrayCancellation(AnyworkerError):
@@ -144,10 +155,15 @@ class Executor:
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
 
-    async def execute(self, execution: Execution) -> Outcome:
+    async def execute(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
         """Call the function for a task and return the outcome.
 
-        A cancellation that a scope around the runner asked for is the only thing that gets out.
+        Only a cancellation that a scope of ours asked for gets out. Where that was ``scope``, `cut` tells
+        the outcome.
+
+        Args:
+            execution: The task.
+            scope: What `Execution.cancel` cancels while the call goes on.
         """
         task = execution.draft.task
         if execution.cancel_reason is not None:
@@ -158,38 +174,67 @@ class Executor:
             positional, named = self.call.arguments(task)
         except ConversionError as error:
             return Terminal(str(error), error)
-        context = task_context.enter(execution.draft)
-        if self.timeout is not None:
-            execution.scope.deadline = anyio.current_time() + self.timeout
-        with execution.scope:
-            try:
-                returned = await self._call(execution, positional, named)
-                if returned.error is not None:
-                    raise returned.error
-                return _outcome_of(returned.value, context, task)
-            except BaseException as error:
-                if not execution.scope.cancel_called:
-                    return _raised(error)
-                if isinstance(error, anyio.get_cancelled_exc_class()):
-                    raise
-                logger.debug("Raised while cancelled, task %s", task.task_id, exc_info=error)
-        return self._cancelled(execution)
+        execution.scope = scope
+        try:
+            if self.timeout is None:
+                return await self._guarded(execution, positional, named)
+            with anyio.move_on_after(self.timeout):
+                return await self._guarded(execution, positional, named)
+        finally:
+            execution.scope = None
+        execution.leave()
+        overdue = ExecutionTimeout(self.timeout)
+        return Failed(str(overdue), overdue)
+
+    def cut(self, execution: Execution) -> Outcome:
+        """Return the outcome of a call that was cancelled because the worker shuts down."""
+        execution.leave()
+        if execution.is_abandoned or _may_run_again(execution.draft.task):
+            return HandedBack()
+        ended = ShutDown()
+        return Failed(str(ended), ended)
+
+    async def _guarded(
+        self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
+    ) -> Outcome:
+        surroundings = contextvars.copy_context()
+        context = surroundings.run(task_context.enter, execution.draft)
+        try:
+            returned = await self._call(execution, surroundings, positional, named)
+            if returned.error is not None:
+                raise returned.error
+            return _outcome_of(returned.value, context, execution.draft.task)
+        except BaseException as error:
+            is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
+            if anyio.current_effective_deadline() > -math.inf:
+                return _stray(error) if is_cancellation else failure(error, _traceback(error))
+            if is_cancellation:
+                raise
+            logger.debug("Raised while cancelled, task %s", execution.draft.task.task_id, exc_info=error)
+        # Whatever it raised on its way out, it was cancelled: the scopes that asked for it take it from here.
+        await anyio.lowlevel.checkpoint()
+        raise AssertionError
 
     async def _call(
-        self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
+        self,
+        execution: Execution,
+        surroundings: contextvars.Context,
+        positional: tuple[object, ...],
+        named: dict[str, object],
     ) -> "_Returned":
         returned = _Returned()
         if self.is_async:
-            returned.value = await self.function(*positional, **named)  # type: ignore[misc]  # a coroutine function
+            coroutine: Any = surroundings.run(self.function, *positional, **named)
+            returned.value = await in_context(surroundings, coroutine)
             return returned
 
         def call() -> None:
             execution.thread_id = thread_id = threading.get_ident()
             self.threads.add(thread_id)
             try:
-                # Either this thread sees that it came too late, or `_cancelled` sees this thread.
+                # Either this thread sees that it came too late, or `leave` sees this thread.
                 if not execution.is_left:
-                    returned.value = self.function(*positional, **named)
+                    returned.value = surroundings.run(self.function, *positional, **named)
             except BaseException as error:  # noqa: BLE001 - the boundary to user functions
                 returned.error = error
             finally:
@@ -198,19 +243,8 @@ class Executor:
 
         await self.run_sync(call)
         if inspect.isawaitable(returned.value):
-            returned.value = await returned.value
+            returned.value = await in_context(surroundings, _awaited(returned.value))
         return returned
-
-    def _cancelled(self, execution: Execution) -> Outcome:
-        execution.is_left = True
-        execution.is_abandoned = execution.thread_id is not None
-        if execution.cancel_reason is None:
-            error = ExecutionTimeout(self.timeout or 0.0)
-            return Failed(str(error), error)
-        if execution.is_abandoned or _may_run_again(execution.draft.task):
-            return HandedBack()
-        ended = ShutDown()
-        return Failed(str(ended), ended)
 
 
 @attrs.define(eq=False)
@@ -221,13 +255,13 @@ class _Returned:
     error: BaseException | None = None
 
 
-def _raised(error: BaseException) -> Outcome:
-    if not isinstance(error, anyio.get_cancelled_exc_class()):
-        return failure(error, _traceback(error))
-    if anyio.current_effective_deadline() == -math.inf:
-        raise error
+def _stray(error: BaseException) -> Failed:
     stray = StrayCancellation()
     return Failed(str(stray), stray, _traceback(error))
+
+
+async def _awaited(value: Awaitable[T]) -> T:
+    return await value
 
 
 def _may_run_again(task: Task) -> bool:
@@ -237,7 +271,7 @@ def _may_run_again(task: Task) -> bool:
 def _traceback(error: BaseException) -> str:
     """Return the traceback from the user's first frame on, cut in the middle where it is very long."""
     frame = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename == __file__:
+    while frame is not None and frame.tb_frame.f_code.co_filename in _OWN_FILES:
         frame = frame.tb_next
     text = "".join(traceback.format_exception(type(error), error, frame))
     if len(text) <= TRACEBACK_LIMIT:

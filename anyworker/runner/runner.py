@@ -19,6 +19,7 @@ from anyworker.runner.delivery import Delivery, ResultClient
 from anyworker.runner.execution import CancelReason, Execution, Executor
 from anyworker.runner.parcel import Parcel, pack
 from anyworker.runner.reporting import Reporter
+from anyworker.runner.slots import Slot, Slots
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class Identity:
 @attrs.define(eq=False)
 class _PollUnderWay:
     poll: Poll
-    slots: list[object]
-    """The borrowers of the tokens that it holds for what it may bring."""
+    slots: list[Slot]
+    """Held for what it may bring."""
     sent: float = 0.0
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
 
@@ -88,7 +89,7 @@ class Runner:
         self._delivery = delivery
         self._reporter = Reporter(publisher, identity.task_type, identity.worker_id)
         self._planner = Planner(settings, draw)
-        self._limiter = anyio.CapacityLimiter(settings.thread_count)
+        self._slots = Slots(settings.thread_count)
         self._in_hand: dict[str, Execution] = {}
         self._polls: set[_PollUnderWay] = set()
         self._changed = anyio.Event()
@@ -134,10 +135,11 @@ class Runner:
         """Poll, execute and deliver until drained."""
         async with anyio.create_task_group() as children:
             while True:
-                match self._planner.next(anyio.current_time(), int(self._limiter.available_tokens)):
+                match self._planner.next(anyio.current_time(), self._slots.free):
                     case Poll() as poll:
                         # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
-                        under_way = self._begin(poll)
+                        # Its slots are taken before anything else can: a child begins only later.
+                        under_way = _PollUnderWay(poll, self._slots.take(poll.count))
                         if poll.is_fill or not self._in_hand:
                             await self._poll(under_way, children)
                         else:
@@ -145,6 +147,7 @@ class Runner:
                     case Wait(until):
                         await self._wait(until)
                     case Stop():
+                        self._slots.retire()
                         return
 
     async def _wait(self, until: float) -> None:
@@ -152,13 +155,6 @@ class Runner:
             await self._changed.wait()
         self._changed = anyio.Event()
         self.wakeups += 1
-
-    def _begin(self, poll: Poll) -> _PollUnderWay:
-        """Take the tokens of a poll before anything else can: a child begins only later."""
-        slots = [object() for _ in range(poll.count)]
-        for slot in slots:
-            self._limiter.acquire_on_behalf_of_nowait(slot)
-        return _PollUnderWay(poll, slots)
 
     async def _poll(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
         poll, slots = under_way.poll, under_way.slots
@@ -179,7 +175,7 @@ class Runner:
         finally:
             self._polls.discard(under_way)
             for slot in slots:
-                self._limiter.release_on_behalf_of(slot)
+                self._slots.free_up(slot)
 
     async def _poll_beside(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
         try:
@@ -212,18 +208,21 @@ class Runner:
         retry_after = error.retry_after if isinstance(error, ResponseError) else None
         self._planner.poll_failed(under_way.poll, kind, now, retry_after)
 
-    def _take_in_hand(self, tasks: list[Task], slots: list[object], children: anyio.abc.TaskGroup) -> None:
+    def _take_in_hand(self, tasks: list[Task], slots: list[Slot], children: anyio.abc.TaskGroup) -> None:
         for task in tasks:
             if task.task_id in self._in_hand and not self._has_come_back(task):
                 logger.warning("Task %s was handed out again while in hand; ignored", task.task_id)
                 continue
-            # What nobody may run here is handed back: more than asked for, or too late.
-            slot = slots.pop() if slots else None
-            outcome = HandedBack() if slot is None or self._planner.is_draining else None
             wire_poll_count = task.poll_count
             execution = Execution(Draft.of(task, self.identity.worker_id), wire_poll_count)
             self._in_hand[task.task_id] = execution
-            children.start_soon(self._handle, execution, slot, outcome)
+            if not slots:
+                # More than was asked for: nobody may run it here.
+                children.start_soon(self._settle, execution, HandedBack())
+                continue
+            slot = slots.pop()
+            if not slot.give(execution):
+                children.start_soon(self._serve, slot)
 
     def _has_come_back(self, task: Task) -> bool:
         """Return whether the task in hand was given back already, although no answer has said so yet.
@@ -236,23 +235,54 @@ class Runner:
         execution.progress_scope.cancel()
         return True
 
-    async def _handle(self, execution: Execution, slot: object | None, outcome: Outcome | None) -> None:
-        task_id = execution.draft.task.task_id
+    async def _serve(self, slot: Slot) -> None:
+        """Run the tasks that a slot is given, one after another, until it is retired."""
         try:
-            if outcome is None:
-                outcome = await self._execute(execution)
-            if outcome is not None:
-                result = to_result(outcome, execution.draft, now_ms=now_ms())
-                parcel = pack(result, execution.wire_poll_count)
-                self._reporter.executed(execution, outcome, parcel)
-                await self._deliver(execution, parcel)
+            while not slot.is_retired:
+                outcome: Outcome | None = None
+                with anyio.CancelScope() as scope:
+                    while (execution := await slot.next()) is not None:
+                        outcome = None
+                        outcome = await self._execute(execution, scope)
+                        if scope.cancel_called:
+                            break
+                        await self._settle(execution, outcome)
+                        self._freed(slot)
+                if slot.execution is not None:
+                    # The call was cancelled, so whatever follows stands outside of its scope.
+                    await self._settle(slot.execution, outcome or self._executor.cut(slot.execution))
+                    self._freed(slot)
         finally:
+            if slot.execution is not None:
+                self.abandoned.append(slot.execution)
+
+    def _freed(self, slot: Slot) -> None:
+        self._slots.free_up(slot)
+        self._planner.slot_freed()
+        self._changed.set()
+
+    async def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
+        if self._planner.is_draining:
+            return HandedBack()
+        self._reporter.execution_started(execution)
+        return await self._executor.execute(execution, scope)
+
+    async def _settle(self, execution: Execution, outcome: Outcome) -> None:
+        """Tell the server what a task came to, and have it in hand no more."""
+        try:
+            if execution.is_abandoned and isinstance(outcome, HandedBack):
+                # The thread may still act, so nobody else may have the task before its lease ends.
+                self.abandoned.append(execution)
+                self._reporter.abandoned(execution)
+                return
+            result = to_result(outcome, execution.draft, now_ms=now_ms())
+            parcel = pack(result, execution.wire_poll_count)
+            self._reporter.executed(execution, outcome, parcel)
+            await self._deliver(execution, parcel)
+        finally:
+            task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
-            if slot is not None:
-                self._limiter.release_on_behalf_of(slot)
-            self._planner.slot_freed()
-            self._changed.set()
 
     async def _deliver(self, execution: Execution, parcel: Parcel) -> None:
         try:
@@ -264,13 +294,3 @@ class Runner:
         except anyio.get_cancelled_exc_class():
             self._delivery.surface(parcel)
             raise
-
-    async def _execute(self, execution: Execution) -> Outcome | None:
-        self._reporter.execution_started(execution)
-        outcome = await self._executor.execute(execution)
-        if execution.is_abandoned and isinstance(outcome, HandedBack):
-            # The thread may still act, so nobody else may have the task before its lease ends.
-            self.abandoned.append(execution)
-            self._reporter.abandoned(execution)
-            return None
-        return outcome

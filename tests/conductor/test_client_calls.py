@@ -73,7 +73,7 @@ def test_any_other_name_is_one_encoded_segment(name):
     assert not set(segment(name, "task type")) & set("/?#&+ ;:@=,'\"[]{}|%") - {"%"}
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "/", "lone \ud800"])
+@pytest.mark.parametrize("name", ["", "a/b", "a\\b", "/", "lone \ud800"])
 async def test_a_name_that_no_url_holds_is_refused_before_sending(name):
     exchange = ScriptedExchange()
     async with opened(exchange) as client:
@@ -86,7 +86,7 @@ async def test_a_name_that_no_url_holds_is_refused_before_sending(name):
     assert exchange.sent == []
 
 
-@pytest.mark.parametrize("name", ["a b", "ä", "50%", "a+b?c#d", "d:t", "batch", "a..b", "x" * 300])
+@pytest.mark.parametrize("name", ["a b", "ä", "50%", "a+b?c#d", "d:t", "batch", "a..b", ".", "..", "x" * 300])
 async def test_odd_task_types_reach_the_server_as_one_segment(name):
     exchange = ScriptedExchange(reply(200, []))
     async with opened(exchange) as client:

@@ -1,0 +1,89 @@
+"""The places for tasks: tokens of a CapacityLimiter, each with a child of the task group that serves it."""
+
+import anyio
+import attrs
+
+from anyworker.runner.execution import Execution
+
+
+@attrs.define(eq=False)
+class Slot:
+    """One place. Its child takes one task after another: starting a child for each would cost more than
+    all the rest of a short task."""
+
+    execution: Execution | None = None
+    """The task in it, until its result is settled."""
+    is_served: bool = False
+    """Whether its child has been started."""
+    is_retired: bool = False
+    """Whether its child shall end."""
+    _given: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def give(self, execution: Execution) -> bool:
+        """Put a task in.
+
+        Returns:
+            Whether a child is there to run it; if not, the caller starts one.
+        """
+        self.execution = execution
+        self._given.set()
+        was_served, self.is_served = self.is_served, True
+        return was_served
+
+    async def next(self) -> Execution | None:
+        """Return the task that was put in, waiting for it; None once retired."""
+        if self.execution is None and not self.is_retired:
+            await self._given.wait()
+        return self.execution
+
+    def empty(self) -> None:
+        """Take note that its task is settled."""
+        self.execution = None
+        self._given = anyio.Event()
+
+    def retire(self) -> None:
+        """Let its child end."""
+        self.is_retired = True
+        self._given.set()
+
+
+class Slots:
+    """As many slots as a worker may have tasks in hand. Those used last are used first.
+
+    Args:
+        thread_count: How many.
+    """
+
+    def __init__(self, thread_count: int) -> None:
+        self._limiter = anyio.CapacityLimiter(thread_count)
+        self._idle: list[Slot] = []
+
+    @property
+    def free(self) -> int:
+        """How many hold neither a task nor a place for what a poll may bring."""
+        return int(self._limiter.available_tokens)
+
+    def take(self, count: int) -> list[Slot]:
+        """Take free slots; there must be as many.
+
+        Raises:
+            anyio.WouldBlock: There are fewer.
+        """
+        slots = []
+        for _ in range(count):
+            slot = self._idle.pop() if self._idle else Slot()
+            self._limiter.acquire_on_behalf_of_nowait(slot)
+            slots.append(slot)
+        return slots
+
+    def free_up(self, slot: Slot) -> None:
+        """Give a slot back, its task settled or none come."""
+        if slot.execution is not None:
+            slot.empty()
+        self._limiter.release_on_behalf_of(slot)
+        self._idle.append(slot)
+
+    def retire(self) -> None:
+        """Let the children of all free slots end."""
+        for slot in self._idle:
+            slot.retire()
