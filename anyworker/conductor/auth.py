@@ -69,6 +69,11 @@ class Authentication:
         self._retry_at = 0.0
         self._grant = None if fetch else Grant(headers)
 
+    def current(self) -> Grant | None:
+        """Return header lines that are good as they are, None if `grant` has something to do."""
+        grant = self._grant
+        return grant if grant is None or grant.token is None or self._now() < grant.renewal_at else None
+
     async def grant(self) -> Grant:
         """Return header lines with a token that is not too old.
 
@@ -77,12 +82,9 @@ class Authentication:
                 for as long as its ``retry_after`` says.
             ConductorError: The server could not be asked for a token; then, at once, for as long.
         """
-        grant = self._grant
-        if grant is None:
-            return await self._renewed(None)
-        if grant.token is None or self._now() < grant.renewal_at:
+        if (grant := self.current()) is not None:
             return grant
-        return await self._fresh(grant)
+        return await (self._renewed(None) if self._grant is None else self._fresh(self._grant))
 
     async def _fresh(self, grant: Grant) -> Grant:
         now = self._now()

@@ -42,19 +42,19 @@ class Calls:
             timeouts: Limits other than the usual ones.
 
         Raises:
-            ConductorError: The request failed.
+            ConductorError: The request failed, or a page came back: something else than the server took it.
         """
-        grant = await self.authentication.grant()
+        grant = self.authentication.current() or await self.authentication.grant()
         headers = grant.headers + content_type if body else grant.headers
         answer = await self.wire.send(operation, target, headers, body, timeouts)
-        if 200 <= answer.status < 300:
-            return answer
         if answer.status in {401, 403} and (newer := await self.authentication.successor(grant)):
             headers = newer.headers + content_type if body else newer.headers
             answer = await self.wire.send(operation, target, headers, body, timeouts)
-            if 200 <= answer.status < 300:
-                return answer
-        raise answer_error(answer, self.request(operation, target))
+        if not 200 <= answer.status < 300:
+            raise answer_error(answer, self.request(operation, target))
+        if is_markup(answer):
+            raise not_json_error(answer, self.request(operation, target), "")
+        return answer
 
     async def text(
         self, operation: Operation, target: bytes, body: bytes = b"", *, content_type: bytes = JSON
@@ -62,11 +62,9 @@ class Calls:
         """Send a request and return the text of its answer, which may be empty.
 
         Raises:
-            ConductorError: The request failed, or a page came back: something else than the server took it.
+            ConductorError: As for `call`.
         """
         answer = await self.call(operation, target, body, content_type=content_type)
-        if is_markup(answer):
-            raise not_json_error(answer, self.request(operation, target), "")
         return answer.body.decode("utf-8", "replace").strip().strip('"')
 
     def target(self, path: str, query: Mapping[str, object] | None = None) -> bytes:

@@ -1,8 +1,8 @@
 """One method per endpoint: tasks here, definitions and workflows in `workflows`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import attrs
@@ -129,15 +129,14 @@ class ConductorClient(WorkflowCalls):
         """Send a result; a terminal one may be sent again, the server ignores the second."""
         await self._update(_operation(result), encode(result))
 
-    async def send_result(self, body: bytes, *, is_terminal: bool = False) -> None:
+    def send_result(self, body: bytes, *, is_terminal: bool = False) -> Coroutine[Any, Any, object]:
         """Send an encoded TaskResult.
 
         Args:
             body: As JSON.
             is_terminal: Whether it ends the task, so that it may be sent once more if a connection breaks.
         """
-        operation = replay.FINISH if is_terminal else replay.HAND_BACK
-        await self._update(operation, body)
+        return self._update(replay.FINISH if is_terminal else replay.HAND_BACK, body)
 
     async def extend_lease(self, task: Task) -> None:
         """Put off the response timeout of a task in progress."""
@@ -146,8 +145,17 @@ class ConductorClient(WorkflowCalls):
         )
         await self._update(replay.EXTEND_LEASE, encode(result))
 
-    async def _update(self, operation: replay.Operation, body: bytes) -> None:
-        await self._calls.text(operation, self._calls.target("/tasks"), body)
+    def _update(self, operation: replay.Operation, body: bytes) -> Coroutine[Any, Any, object]:
+        return self._calls.call(operation, self._calls.target("/tasks"), body)
+
+    async def keep_time(self) -> None:
+        """Keep the time limits of all requests together, which costs less than one by one, until cancelled.
+
+        Without it every request keeps its own.
+        """
+        exchange = self._given or self._exchange
+        if exchange is not None:
+            await exchange.keep_time()
 
     async def update_task_v2(self, result: TaskResult) -> Task | None:
         """Send a result and take the next task of its type and domain, if there is one.

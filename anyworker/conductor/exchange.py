@@ -1,6 +1,7 @@
 """The seam between the client and whatever carries its requests: one request, one whole answer."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 import attrs
 
@@ -27,6 +28,7 @@ class Answer:
     headers: list[tuple[bytes, bytes]]
     """In order, names in lower case."""
     body: bytes
+    http_version: str = "1.1"
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of a header, its name given in lower case; None if it is absent."""
@@ -42,9 +44,9 @@ class Exchange(Protocol):
     Implementations never send a request twice and never follow a redirect.
     """
 
-    async def exchange(
+    def exchange(
         self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         r"""Send a request.
 
         Args:
@@ -58,6 +60,13 @@ class Exchange(Protocol):
         Raises:
             httpx.TransportError: No usable answer; ``ConnectError``, ``ConnectTimeout`` and ``PoolTimeout``
                 mean that nothing was sent.
+        """
+        ...
+
+    async def keep_time(self) -> None:
+        """Keep the time limits of all exchanges together while this runs, if that is cheaper than one by one.
+
+        It runs until cancelled; exchanges keep their limits without it, too.
         """
         ...
 

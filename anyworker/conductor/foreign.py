@@ -57,6 +57,10 @@ class ForeignExchange:
         )
         return await self._send(request, timeouts)
 
+    async def keep_time(self) -> None:
+        """Leave time limits to the exchanges themselves."""
+        await anyio.sleep_forever()
+
     async def aclose(self) -> None:
         """Close the transport."""
         await self._transport.aclose()

@@ -3,7 +3,7 @@
 import select
 import socket
 import ssl
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 import attrs
@@ -13,6 +13,19 @@ from anyio.streams.tls import TLSAttribute
 
 from anyworker.conductor.exchange import Answer, Timeouts
 from anyworker.conductor.http1_parser import AnswerParser
+
+
+class Watch(Protocol):
+    """Keeps the time of exchanges: see `http1_watch`."""
+
+    def begin(self, connection: "Connection", seconds: float) -> None:
+        """Expect an answer within so many seconds."""
+        ...
+
+    def end(self, connection: "Connection") -> None:
+        """Expect nothing more on a connection."""
+        ...
+
 
 _LARGE: Final = 16384
 """A request up to this many bytes fits into an empty socket buffer, so sending it cannot block."""
@@ -39,6 +52,8 @@ class Connection:
     """``time.monotonic()`` from when on it is too old to be used again."""
     keeps_alive: bool = False
     """Whether the last exchange left it fit for another."""
+    is_overdue: bool = False
+    """Whether a watch has closed it because its answer took too long."""
     _is_spoiled: bool = attrs.field(init=False, default=False)
     """Whether something that nobody asked for was decrypted."""
     _tls: ssl.SSLObject | None = attrs.field(init=False)
@@ -88,13 +103,16 @@ class Connection:
             return False
         return True
 
-    async def exchange(self, request: bytes, *, is_head: bool, timeouts: Timeouts) -> Answer:
+    async def exchange(
+        self, request: bytes, *, is_head: bool, timeouts: Timeouts, watch: Watch | None = None
+    ) -> Answer:
         """Send a request and return its whole answer.
 
         Args:
             request: Head and body.
             is_head: Whether its method is HEAD.
             timeouts: Of which ``write`` and ``read`` count here.
+            watch: Keeps the time in place of a scope, where one runs.
 
         Raises:
             httpx.TransportError: ``WriteTimeout``, ``WriteError``, ``ReadTimeout``, ``ReadError`` or
@@ -104,15 +122,28 @@ class Connection:
         self.parser.expect(is_head=is_head)
         if len(request) > _LARGE:
             return await self._exchange_large(request, timeouts)
-        with anyio.move_on_after(timeouts.read):
-            try:
-                await self.stream.send(request)
-            except _BROKEN as error:
-                await self._receive_last_words(error)
-            else:
-                await self._receive()
-            return self.parser.take_answer()
-        raise _read_timeout(timeouts)
+        if watch is None:
+            with anyio.move_on_after(timeouts.read):
+                return await self._exchange_small(request)
+            raise _read_timeout(timeouts)
+        watch.begin(self, timeouts.read)
+        try:
+            return await self._exchange_small(request)
+        except httpx.TransportError:
+            if self.is_overdue:
+                raise _read_timeout(timeouts) from None
+            raise
+        finally:
+            watch.end(self)
+
+    async def _exchange_small(self, request: bytes) -> Answer:
+        try:
+            await self.stream.send(request)
+        except _BROKEN as error:
+            await self._receive_last_words(error)
+        else:
+            await self._receive()
+        return self.parser.take_answer()
 
     async def _exchange_large(self, request: bytes, timeouts: Timeouts) -> Answer:
         """Listen while sending: a server may answer, and close, before it has taken the whole request."""

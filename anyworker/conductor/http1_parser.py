@@ -64,7 +64,7 @@ class AnswerParser:
 
     def take_answer(self) -> Answer:
         """Give the complete answer away, keeping nothing of it in memory."""
-        answer = Answer(self._status, self._headers, bytes(self._body))
+        answer = Answer(self._status, self._headers, bytes(self._body), self.http_version)
         self._headers = []
         self._body = b""
         return answer

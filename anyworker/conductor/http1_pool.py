@@ -13,6 +13,7 @@ import httpx
 from anyworker.conductor.exchange import Answer, Timeouts
 from anyworker.conductor.http1_connection import Connection, close
 from anyworker.conductor.http1_parser import AnswerParser
+from anyworker.conductor.http1_watch import Watch
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -88,6 +89,8 @@ class Pool:
 
     _options: PoolOptions
     _ssl_context: ssl.SSLContext | None
+    watch: Watch = attrs.field(init=False, factory=Watch)
+    """Keeps the time of exchanges while somebody runs it."""
     _permits: Permits = attrs.field(init=False)
     _idle: dict[Address, deque[Connection]] = attrs.field(init=False, factory=dict)
     """Right: used last."""
@@ -99,7 +102,7 @@ class Pool:
 
     async def exchange(
         self, address: Address, request: bytes, timeouts: Timeouts, *, is_head: bool, is_last: bool
-    ) -> tuple[Answer, str]:
+    ) -> Answer:
         """Send a request over a kept connection, or a new one, and return its whole answer.
 
         Args:
@@ -108,9 +111,6 @@ class Pool:
             timeouts: Limits of its phases.
             is_head: Whether its method is HEAD.
             is_last: Whether the request asks for the connection to be closed.
-
-        Returns:
-            The answer, and the version of HTTP it came in.
 
         Raises:
             httpx.TransportError: No usable answer. The connection, if there was one, is closed.
@@ -123,7 +123,8 @@ class Pool:
         is_kept = False
         try:
             connection = self._take_quiet(address) or await self._find(address, timeouts.connect)
-            answer = await connection.exchange(request, is_head=is_head, timeouts=timeouts)
+            watch = self.watch if self.watch.is_running else None
+            answer = await connection.exchange(request, is_head=is_head, timeouts=timeouts, watch=watch)
             is_kept = connection.keeps_alive and not is_last and connection.epoch == self._epoch
         finally:
             self._permits.release()
@@ -132,7 +133,7 @@ class Pool:
                     self._keep(address, connection)
                 else:
                     await close(connection)
-        return answer, connection.parser.http_version
+        return answer
 
     async def aclose(self, address: Address | None = None) -> None:
         """Close the idle connections, of one origin or of all; those in use close after their exchange."""

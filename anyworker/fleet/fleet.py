@@ -2,7 +2,8 @@
 
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any
 
 import anyio
 import attrs
@@ -70,10 +71,14 @@ class Fleet:
     Args:
         runners: One for each worker.
         grace: Seconds that tasks in hand may take to finish once the fleet drains.
+        keep_time: Runs beside them, until they have ended.
     """
 
-    def __init__(self, runners: Sequence[Runner], grace: float) -> None:
+    def __init__(
+        self, runners: Sequence[Runner], grace: float, keep_time: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         self._runners = tuple(runners)
+        self._keep_time = keep_time
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()
@@ -125,6 +130,7 @@ class Fleet:
             with self._scope:
                 async with anyio.create_task_group() as watch:
                     watch.start_soon(self._keep_time)
+                    watch.start_soon(self._enforce_grace)
                     async with anyio.create_task_group() as workers:
                         for runner in self._runners:
                             workers.start_soon(runner.run)
@@ -137,7 +143,7 @@ class Fleet:
     def _in_hand(self) -> int:
         return sum(runner.in_hand for runner in self._runners)
 
-    async def _keep_time(self) -> None:
+    async def _enforce_grace(self) -> None:
         await self._drain.wait()
         with anyio.move_on_after(self._grace):
             await self._cancel.wait()

@@ -74,7 +74,7 @@ async def serving(
             resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
         )
         announce(resolved)
-        fleet = Fleet(runners, grace)
+        fleet = Fleet(runners, grace, client.keep_time)
         error: BaseException | None = None
         async with anyio.create_task_group() as host:
             host.start_soon(fleet.run)

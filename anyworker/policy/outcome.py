@@ -1,5 +1,6 @@
 """What a call of a function came to, and the result that tells the server so."""
 
+from collections.abc import Callable
 from typing import Any, assert_never, get_args
 
 import attrs
@@ -137,13 +138,13 @@ class Draft:
         return max(self.task.poll_count - self.hand_backs, 1)
 
 
-def to_result(outcome: Outcome, draft: Draft, *, now_ms: int) -> TaskResult:
+def to_result(outcome: Outcome, draft: Draft, *, now_ms: Callable[[], int]) -> TaskResult:
     """Return what the server is told.
 
     Args:
         outcome: What the call came to.
         draft: The task and what its result has so far.
-        now_ms: Wall clock in epoch milliseconds, for a line that the outcome adds to the log.
+        now_ms: Tells the wall clock in epoch milliseconds, for a line that the outcome adds to the log.
     """
     task = draft.task
     result = TaskResult(
@@ -181,7 +182,7 @@ def to_result(outcome: Outcome, draft: Draft, *, now_ms: int) -> TaskResult:
     return result
 
 
-def _explain(result: TaskResult, outcome: Failed | Terminal, now_ms: int) -> None:
+def _explain(result: TaskResult, outcome: Failed | Terminal, now_ms: Callable[[], int]) -> None:
     reason = outcome.reason
     details = outcome.details
     if len(reason) > REASON_LIMIT:
@@ -189,7 +190,7 @@ def _explain(result: TaskResult, outcome: Failed | Terminal, now_ms: int) -> Non
         reason = reason[: REASON_LIMIT - 1] + "…"
     result.reason_for_incompletion = reason
     if details:
-        result.logs = [*result.logs, TaskExecLog(log=details, task_id=result.task_id, created_time=now_ms)]
+        result.logs = [*result.logs, TaskExecLog(log=details, task_id=result.task_id, created_time=now_ms())]
 
 
 def _completed(given: TaskResult, filled: TaskResult, hand_backs: int) -> TaskResult:

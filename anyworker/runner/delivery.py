@@ -1,7 +1,7 @@
 """Bring results to the server: again if that can help, replaced if not, never dropped silently."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import anyio
@@ -29,7 +29,7 @@ LOG_REQUESTS = 100
 class ResultClient(Protocol):
     """What delivery needs of the client."""
 
-    async def send_result(self, body: bytes, *, is_terminal: bool) -> None:
+    def send_result(self, body: bytes, *, is_terminal: bool) -> Awaitable[object]:
         """Send an encoded result."""
         ...
 

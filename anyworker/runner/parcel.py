@@ -40,8 +40,10 @@ class Parcel:
 
 def pack(result: TaskResult, wire_poll_count: int) -> Parcel:
     """Encode a result; one that JSON or the server cannot hold becomes a failure that names the bad value."""
-    surplus = tuple(line.log for line in result.logs[LOGS_PER_UPDATE:] if line.log)
-    result.logs = result.logs[:LOGS_PER_UPDATE]
+    surplus: tuple[str, ...] = ()
+    if len(result.logs) > LOGS_PER_UPDATE:
+        surplus = tuple(line.log for line in result.logs[LOGS_PER_UPDATE:] if line.log)
+        result.logs = result.logs[:LOGS_PER_UPDATE]
     try:
         return Parcel(result, encode_result(result), wire_poll_count, surplus)
     except Exception as raised:  # noqa: BLE001 - a value of the user's may run code of the user's

@@ -269,28 +269,26 @@ class Runner:
 
     async def _settle(self, execution: Execution, outcome: Outcome) -> None:
         """Tell the server what a task came to, and have it in hand no more."""
+        parcel: Parcel | None = None
         try:
             if execution.is_abandoned and isinstance(outcome, HandedBack):
                 # The thread may still act, so nobody else may have the task before its lease ends.
                 self.abandoned.append(execution)
                 self._reporter.abandoned(execution)
                 return
-            result = to_result(outcome, execution.draft, now_ms=now_ms())
+            result = to_result(outcome, execution.draft, now_ms=now_ms)
             parcel = pack(result, execution.wire_poll_count)
             self._reporter.executed(execution, outcome, parcel)
-            await self._deliver(execution, parcel)
+            if parcel.is_terminal:
+                await self._delivery.deliver(parcel)
+            else:
+                with anyio.CancelScope() as execution.progress_scope:
+                    await self._delivery.deliver(parcel)
+        except anyio.get_cancelled_exc_class():
+            if parcel is not None:
+                self._delivery.surface(parcel)
+            raise
         finally:
             task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
-
-    async def _deliver(self, execution: Execution, parcel: Parcel) -> None:
-        try:
-            if parcel.is_terminal:
-                await self._delivery.deliver(parcel)
-                return
-            with anyio.CancelScope() as execution.progress_scope:
-                await self._delivery.deliver(parcel)
-        except anyio.get_cancelled_exc_class():
-            self._delivery.surface(parcel)
-            raise
