@@ -1,6 +1,7 @@
 """What both programs under measurement share: their command line, and the CPU time between two tasks."""
 
 import argparse
+import gc
 import itertools
 import json
 import os
@@ -83,5 +84,8 @@ def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | N
     settings = Settings(**given)
     meter = Meter(settings)
     backend, backend_options = BACKENDS[settings.backend]
+    # As `anyworker.run` does in a worker's process.
+    gc.collect()
+    gc.freeze()
     anyio.run(run, settings, meter, backend=backend, backend_options=backend_options)
     print(json.dumps({"us_per_task": meter.us_per_task, "wall_us_per_task": meter.wall_us_per_task}))

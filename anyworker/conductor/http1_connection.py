@@ -141,8 +141,8 @@ class Connection:
             await self.stream.send(request)
         except _BROKEN as error:
             await self._receive_last_words(error)
-        else:
-            await self._receive()
+            return self.parser.take_answer()
+        await self._receive()
         return self.parser.take_answer()
 
     async def _exchange_large(self, request: bytes, timeouts: Timeouts) -> Answer:

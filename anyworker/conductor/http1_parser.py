@@ -8,6 +8,7 @@ import httpx
 from anyworker.conductor.exchange import Answer
 
 _FIRST_BYTE: Final = ord("H")
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class AnswerParser:
@@ -25,6 +26,7 @@ class AnswerParser:
     __slots__ = (
         "_body",
         "_body_bytes",
+        "_framing",
         "_framing_bytes",
         "_has_head",
         "_headers",
@@ -57,6 +59,7 @@ class AnswerParser:
         self.is_complete = self.keeps_alive = self._has_head = self._is_until_close = False
         self._is_head_request = is_head
         self._headers: list[tuple[bytes, bytes]] = []
+        self._framing: list[tuple[bytes, bytes]] = []
         self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._framing_bytes = 0
@@ -163,7 +166,10 @@ class AnswerParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers are dropped."""
         if not self._has_head:
-            self._headers.append((name.lower(), value))
+            name = name.lower()
+            self._headers.append((name, value))
+            if name in _FRAMING:
+                self._framing.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the head."""
@@ -187,12 +193,12 @@ class AnswerParser:
 
     def _check_length(self, status: int) -> None:
         self._is_until_close = status not in {204, 304}
-        for name, value in self._headers:
+        for name, value in self._framing:
             if name == b"content-length":
                 self._is_until_close = False
                 if int(value) > self._max_body_bytes and self._is_body_expected(status):
                     raise self._refuse(self._too_large())
-            elif name == b"transfer-encoding":
+            else:
                 self._is_until_close = False
                 if value.strip().lower() != b"chunked":
                     reason = f"unknown transfer coding {value!r}"
@@ -227,3 +233,4 @@ class AnswerParser:
             self.is_complete = True
         else:
             self._headers = []
+            self._framing = []

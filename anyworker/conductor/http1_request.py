@@ -7,6 +7,7 @@ import httpx
 
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
 _TOKEN: Final = b"!#$%&'*+-.^_`|~" + bytes(c for c in _VISIBLE if chr(c).isalnum())
+_USUAL_METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"DELETE"})
 _METHODS_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 """For these even an empty body has its length said."""
 _LINES: Final = re.compile(
@@ -23,7 +24,9 @@ def check_start(method: bytes, target: bytes) -> None:
         httpx.LocalProtocolError: The method is no token or opens a tunnel, or the target is no path
             or has characters that are not percent-encoded.
     """
-    if not method or method.translate(None, _TOKEN) or method == b"CONNECT":
+    if method not in _USUAL_METHODS and (
+        not method or method.translate(None, _TOKEN) or method == b"CONNECT"
+    ):
         reason = f"{method!r} is not a method that can be sent"
         raise httpx.LocalProtocolError(reason)
     if target.translate(None, _VISIBLE) or not (target.startswith(b"/") or target == b"*"):

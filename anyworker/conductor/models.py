@@ -85,6 +85,21 @@ class TaskDef(WireModel):
     updated_by: str | None = None
 
 
+class PolledTaskDef(WireModel):
+    """What a worker can use of the definition that comes with a task: its limits, not its lists."""
+
+    name: str = ""
+    retry_count: int = 3
+    retry_logic: str = "FIXED"
+    retry_delay_seconds: int = 60
+    timeout_seconds: int = 0
+    timeout_policy: str = "TIME_OUT_WF"
+    response_timeout_seconds: int = 3600
+    poll_timeout_seconds: int | None = None
+    total_timeout_seconds: int = 0
+    concurrent_exec_limit: int | None = None
+
+
 class Task(WireModel):
     """One unit of work as a poll hands it out (the fields a worker can use)."""
 
@@ -126,7 +141,7 @@ class Task(WireModel):
     external_input_payload_storage_path: str | None = None
     external_output_payload_storage_path: str | None = None
     sub_workflow_id: str | None = None
-    task_definition: TaskDef | None = None
+    task_definition: PolledTaskDef | None = None
 
 
 ResultStatus = Literal["IN_PROGRESS", "COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED"]

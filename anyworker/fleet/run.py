@@ -1,5 +1,6 @@
 """Own a process: run workers until a signal, and tell by the exit status how it went."""
 
+import gc
 import importlib.util
 import logging
 import sys
@@ -60,6 +61,9 @@ def run(
             _check(backend, backend_options or {}, processes)
             with stages.importing():
                 load_all(import_modules)
+            # What is loaded stays for the life of the process: a full collection need not walk through it.
+            gc.collect()
+            gc.freeze()
             main = partial(
                 _serve,
                 stages,

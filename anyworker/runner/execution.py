@@ -8,6 +8,7 @@ import math
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -200,10 +201,19 @@ class Executor:
         surroundings = contextvars.copy_context()
         context = surroundings.run(task_context.enter, execution.draft)
         try:
-            returned = await self._call(execution, surroundings, positional, named)
-            if returned.error is not None:
-                raise returned.error
-            return _outcome_of(returned.value, context, execution.draft.task)
+            if self.is_async:
+                coroutine: Any = surroundings.run(self.function, *positional, **named)
+                value = await in_context(surroundings, coroutine)
+            else:
+                returned = await self._in_thread(
+                    execution, partial(surroundings.run, self.function, *positional, **named)
+                )
+                if returned.error is not None:
+                    raise returned.error
+                value = returned.value
+                if inspect.isawaitable(value):
+                    value = await in_context(surroundings, _awaited(value))
+            return _outcome_of(value, context, execution.draft.task)
         except BaseException as error:
             is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
             if anyio.current_effective_deadline() > -math.inf:
@@ -215,18 +225,8 @@ class Executor:
         await anyio.lowlevel.checkpoint()
         raise AssertionError
 
-    async def _call(
-        self,
-        execution: Execution,
-        surroundings: contextvars.Context,
-        positional: tuple[object, ...],
-        named: dict[str, object],
-    ) -> "_Returned":
+    async def _in_thread(self, execution: Execution, function: Callable[[], object]) -> "_Returned":
         returned = _Returned()
-        if self.is_async:
-            coroutine: Any = surroundings.run(self.function, *positional, **named)
-            returned.value = await in_context(surroundings, coroutine)
-            return returned
 
         def call() -> None:
             execution.thread_id = thread_id = threading.get_ident()
@@ -234,7 +234,7 @@ class Executor:
             try:
                 # Either this thread sees that it came too late, or `leave` sees this thread.
                 if not execution.is_left:
-                    returned.value = surroundings.run(self.function, *positional, **named)
+                    returned.value = function()
             except BaseException as error:  # noqa: BLE001 - the boundary to user functions
                 returned.error = error
             finally:
@@ -242,8 +242,6 @@ class Executor:
                 self.threads.discard(thread_id)
 
         await self.run_sync(call)
-        if inspect.isawaitable(returned.value):
-            returned.value = await in_context(surroundings, _awaited(returned.value))
         return returned
 
 

@@ -11,9 +11,9 @@ LOGS_PER_UPDATE = 10
 """Lines of an update that the server keeps."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Parcel:
-    """A result on its way."""
+    """A result on its way; not frozen for the sake of its speed, yet nobody's to change."""
 
     result: TaskResult
     body: bytes

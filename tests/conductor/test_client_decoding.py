@@ -110,8 +110,8 @@ def test_a_lone_surrogate_in_an_input_does_not_cost_the_poll():
     assert [task.task_id for task in tasks] == ["a", "b"]
 
 
-def test_an_unknown_word_in_a_task_definition_does_not_cost_the_task():
-    body = [{**TASK, "taskDefinition": {"name": "greet", "retryLogic": "LINEAR_WITH_A_TWIST"}}]
+def test_a_bad_value_in_a_task_definition_does_not_cost_the_task():
+    body = [{**TASK, "taskDefinition": {"name": "greet", "retryCount": "a few"}}]
     [task] = salvaged_tasks(reply(200, body), REQUEST)
     assert task.input_data == TASK["inputData"]
     assert task.task_definition is None
