@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 import attrs
+import httpx
 
 from anyworker.conductor.answers import Request, answer_error, is_markup, not_json_error
 from anyworker.conductor.auth import Authentication
@@ -46,10 +47,16 @@ class Calls:
         """
         grant = self.authentication.current() or await self.authentication.grant()
         headers = grant.headers + content_type if body else grant.headers
-        answer = await self.wire.send(operation, target, headers, body, timeouts)
+        wire = self.wire
+        limits = timeouts or wire.timeouts
+        # As `Wire.send`, of which there would be one more for every request under way.
+        try:
+            answer = await wire.exchange.exchange(operation.method, target, headers, body, limits)
+        except httpx.RequestError as failure:
+            answer = await wire.recover(failure, operation, target, headers, body=body, timeouts=limits)
         if answer.status in {401, 403} and (newer := await self.authentication.successor(grant)):
             headers = newer.headers + content_type if body else newer.headers
-            answer = await self.wire.send(operation, target, headers, body, timeouts)
+            answer = await wire.send(operation, target, headers, body, limits)
         if not 200 <= answer.status < 300:
             raise answer_error(answer, self.request(operation, target))
         if is_markup(answer):

@@ -59,6 +59,8 @@ class ConductorClient(WorkflowCalls):
         self._opened: Calls | None = None
         self._timeouts = timeouts(self.configuration)
         self._polls: dict[tuple[str, str, str | None], bytes] = {}
+        self._tasks = b""
+        """The target of updates."""
 
     async def __aenter__(self) -> Self:
         configuration = self.configuration
@@ -70,6 +72,7 @@ class ConductorClient(WorkflowCalls):
         fetch = token_fetcher(configuration, wire, headers)
         ttl = configuration.auth_token_ttl_min * 60.0
         self._opened = Calls(wire, Authentication(headers, fetch, ttl=ttl))
+        self._tasks = self._opened.target("/tasks")
         return self
 
     async def __aexit__(
@@ -146,7 +149,7 @@ class ConductorClient(WorkflowCalls):
         await self._update(replay.EXTEND_LEASE, encode(result))
 
     def _update(self, operation: replay.Operation, body: bytes) -> Coroutine[Any, Any, object]:
-        return self._calls.call(operation, self._calls.target("/tasks"), body)
+        return self._calls.call(operation, self._tasks, body)
 
     async def keep_time(self) -> None:
         """Keep the time limits of all requests together, which costs less than one by one, until cancelled.

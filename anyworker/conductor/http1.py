@@ -13,7 +13,7 @@ from anyworker.conductor.http1_pool import Address, Pool, PoolOptions, offer_htt
 from anyworker.conductor.http1_request import check_header, check_lines, check_start, encode
 
 _PORTS: Final = {"http": 80, "https": 443}
-_FEW_LINES: Final = 16
+_FEW_HEADS: Final = 1024
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -106,16 +106,15 @@ class Origin:
     _pool: Pool
     _address: Address
     _host_line: bytes
-    _good_lines: set[bytes] = attrs.field(init=False, factory=set, repr=False)
-    """Header lines that were found good: a client sends the same few again and again."""
+    _good_heads: set[tuple[bytes, bytes, bytes]] = attrs.field(init=False, factory=set, repr=False)
+    """What was found good: a client sends the same few heads again and again."""
 
     def exchange(
         self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
     ) -> Coroutine[Any, Any, Answer]:
         """Send a request and return its whole answer; see ``Exchange.exchange``."""
-        check_start(method, target)
-        if headers not in self._good_lines:
-            self._check_lines(headers)
+        if (method, target, headers) not in self._good_heads:
+            self._check_head(method, target, headers)
         request = encode(method, target, self._host_line + headers, body)
         return self._pool.exchange(self._address, request, timeouts, is_head=method == b"HEAD", is_last=False)
 
@@ -127,11 +126,12 @@ class Origin:
         """Close all connections to this server, those in use after their exchange."""
         await self._pool.aclose(self._address)
 
-    def _check_lines(self, lines: bytes) -> None:
+    def _check_head(self, method: bytes, target: bytes, lines: bytes) -> None:
+        check_start(method, target)
         check_lines(lines)
-        if len(self._good_lines) >= _FEW_LINES:
-            self._good_lines.clear()
-        self._good_lines.add(lines)
+        if len(self._good_heads) >= _FEW_HEADS:
+            self._good_heads.clear()
+        self._good_heads.add((method, target, lines))
 
 
 def _address(url: httpx.URL) -> Address:

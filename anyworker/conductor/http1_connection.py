@@ -124,11 +124,13 @@ class Connection:
             return await self._exchange_large(request, timeouts)
         if watch is None:
             with anyio.move_on_after(timeouts.read):
-                return await self._exchange_small(request)
+                await self._exchange_small(request)
+                return self.parser.take_answer()
             raise _read_timeout(timeouts)
         watch.begin(self, timeouts.read)
         try:
-            return await self._exchange_small(request)
+            await self._exchange_small(request)
+            return self.parser.take_answer()
         except httpx.TransportError:
             if self.is_overdue:
                 raise _read_timeout(timeouts) from None
@@ -136,14 +138,22 @@ class Connection:
         finally:
             watch.end(self)
 
-    async def _exchange_small(self, request: bytes) -> Answer:
+    async def _exchange_small(self, request: bytes) -> None:
+        parser, receive = self.parser, self.stream.receive
         try:
             await self.stream.send(request)
         except _BROKEN as error:
             await self._receive_last_words(error)
-            return self.parser.take_answer()
-        await self._receive()
-        return self.parser.take_answer()
+            return
+        # As `_receive`: a further coroutine would be walked through at every step of every exchange.
+        try:
+            data = await receive(_READ_SIZE)
+            while not parser.feed(data):
+                data = await receive(_READ_SIZE)
+        except (anyio.EndOfStream, *_BROKEN) as error:
+            self._take_end(error)
+        else:
+            self._take_note_of(data)
 
     async def _exchange_large(self, request: bytes, timeouts: Timeouts) -> Answer:
         """Listen while sending: a server may answer, and close, before it has taken the whole request."""
@@ -177,23 +187,33 @@ class Connection:
 
     async def _receive(self) -> None:
         """Feed the parser until the answer is complete."""
-        parser = self.parser
-        receive = self.stream.receive
+        parser, receive = self.parser, self.stream.receive
         try:
             data = await receive(_READ_SIZE)
             while not parser.feed(data):
                 data = await receive(_READ_SIZE)
-        except anyio.EndOfStream as end:
-            if isinstance(end.__context__, ssl.SSLError):
-                # Without TLS's own goodbye anybody on the way may have cut the connection.
-                parser.refuse_unbounded()
-            parser.feed_eof()
-        except _BROKEN as error:
-            reason = f"the connection broke before the answer was complete: {error!r}"
-            raise httpx.ReadError(reason) from error
+        except (anyio.EndOfStream, *_BROKEN) as error:
+            self._take_end(error)
         else:
-            # On asyncio a full piece may be the first part of more that anyio holds back, out of our sight.
-            self.keeps_alive = parser.keeps_alive and len(data) < _READ_SIZE
+            self._take_note_of(data)
+
+    def _take_end(self, end: Exception) -> None:
+        """Take in that nothing more comes.
+
+        Raises:
+            httpx.TransportError: The answer is not complete.
+        """
+        if not isinstance(end, anyio.EndOfStream):
+            reason = f"the connection broke before the answer was complete: {end!r}"
+            raise httpx.ReadError(reason) from end
+        if isinstance(end.__context__, ssl.SSLError):
+            # Without TLS's own goodbye anybody on the way may have cut the connection.
+            self.parser.refuse_unbounded()
+        self.parser.feed_eof()
+
+    def _take_note_of(self, last: bytes) -> None:
+        # On asyncio a full piece may be the first part of more that anyio holds back, out of our sight.
+        self.keeps_alive = self.parser.keeps_alive and len(last) < _READ_SIZE
 
     async def _receive_last_words(self, error: Exception) -> None:
         """Read the answer of a server that gave one and closed without taking the request."""

@@ -46,16 +46,32 @@ class Wire:
             TransportError: No usable answer.
         """
         limits = timeouts or self.timeouts
-        exchange = self.exchange.exchange
         try:
-            try:
-                return await exchange(operation.method, target, headers, body, limits)
-            except _DISCONNECTS:
-                if not operation.may_repeat:
-                    raise
-            return await exchange(operation.method, target, headers, body, limits)
+            return await self.exchange.exchange(operation.method, target, headers, body, limits)
         except httpx.RequestError as failure:
-            raise transport_error(failure, self.request(operation, target)) from failure
+            return await self.recover(failure, operation, target, headers, body=body, timeouts=limits)
+
+    async def recover(
+        self,
+        failure: httpx.RequestError,
+        operation: Operation,
+        target: bytes,
+        headers: bytes,
+        *,
+        body: bytes,
+        timeouts: Timeouts,
+    ) -> Answer:
+        """Send a request whose connection broke once more, if that does no harm.
+
+        Raises:
+            TransportError: It may not be repeated, or failed again.
+        """
+        if isinstance(failure, _DISCONNECTS) and operation.may_repeat:
+            try:
+                return await self.exchange.exchange(operation.method, target, headers, body, timeouts)
+            except httpx.RequestError as again:
+                failure = again
+        raise transport_error(failure, self.request(operation, target)) from failure
 
     def target(self, path: str) -> bytes:
         """Return what a request line has for a path below the API's URL."""

@@ -85,31 +85,45 @@ class Delivery:
         """Make one last attempt for whatever waits for its next, and give up what fails from now on."""
         self._hurry.set()
 
-    async def deliver(self, parcel: Parcel) -> bool:
-        """Send a result until the server has taken it, and return whether it has.
+    def attempt(self, parcel: Parcel) -> Awaitable[object]:
+        """Send a result.
 
-        A result that was given up is published by `TaskUpdateFailure` and named in an ERROR log.
+        Raises:
+            ConductorError: The server has not taken it; `persist` knows what to do.
         """
-        if parcel.surplus_logs:
-            await self._send_surplus_logs(parcel)
-        attempts = 0
+        return self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
+
+    async def deliver(self, parcel: Parcel) -> None:
+        """Send a result until the server has taken it or nothing can help: `attempt`, then `persist`."""
+        try:
+            await self.attempt(parcel)
+        except ConductorError as error:
+            await self.persist(parcel, error)
+
+    async def persist(self, parcel: Parcel, error: ConductorError) -> None:
+        """Go on after a first attempt that failed, until the server has taken the result or nothing can help.
+
+        A result that is given up is published by `TaskUpdateFailure` and named in an ERROR log.
+        """
+        attempts = 1
         is_doubtful = False
         while True:
+            if _is_rejected(error) and not parcel.is_replacement:
+                parcel = parcel.replaced(f"the server rejected the result: {error}")
+            elif await self._may_send_again(parcel, error, attempts):
+                is_doubtful = is_doubtful or (not parcel.is_terminal and _may_have_worked(error))
+            else:
+                self._give_up(parcel, error, attempts)
+                return
             attempts += 1
             try:
                 if not (is_doubtful and await self._has_moved_on(parcel)):
-                    await self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
-            except ConductorError as error:
-                if _is_rejected(error) and not parcel.is_replacement:
-                    parcel = parcel.replaced(f"the server rejected the result: {error}")
-                    continue
-                if not await self._may_send_again(parcel, error, attempts):
-                    return self._give_up(parcel, error, attempts)
-                is_doubtful = is_doubtful or (not parcel.is_terminal and _may_have_worked(error))
+                    await self.attempt(parcel)
+            except ConductorError as failure:
+                error = failure
             else:
-                if attempts > 1:
-                    logger.info("Result of task %s accepted at attempt %d", parcel.result.task_id, attempts)
-                return True
+                logger.info("Result of task %s accepted at attempt %d", parcel.result.task_id, attempts)
+                return
 
     def surface(self, parcel: Parcel) -> None:
         """Publish a result whose delivery was cancelled."""
@@ -146,7 +160,8 @@ class Delivery:
             await self._hurry.wait()
         return True
 
-    async def _send_surplus_logs(self, parcel: Parcel) -> None:
+    async def send_surplus_logs(self, parcel: Parcel) -> None:
+        """Send the lines that the result itself has no room for; what fails is named and left."""
         # The server stamps these lines when they arrive, so they come after those of the update.
         texts = list(parcel.surplus_logs)
         if len(texts) > LOG_REQUESTS:
@@ -163,7 +178,7 @@ class Delivery:
                 )
                 return
 
-    def _give_up(self, parcel: Parcel, cause: AnyworkerError, attempts: int) -> bool:
+    def _give_up(self, parcel: Parcel, cause: AnyworkerError, attempts: int) -> None:
         self.undelivered += 1
         result = parcel.result
         logger.error(
@@ -187,7 +202,6 @@ class Delivery:
                     task_result=result,
                 )
             )
-        return False
 
 
 def _is_rejected(error: ConductorError) -> bool:

@@ -1,6 +1,7 @@
 """One worker's life: poll as the planner says, one child of the task group for each task, deliver."""
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -51,8 +52,9 @@ class _PollUnderWay:
     poll: Poll
     slots: list[Slot]
     """Held for what it may bring."""
+    scope: anyio.CancelScope
+    """Around it."""
     sent: float = 0.0
-    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
 
     def hasten(self) -> None:
         """Wait for the answer no longer than a server in good health needs."""
@@ -134,27 +136,43 @@ class Runner:
     async def run(self) -> None:
         """Poll, execute and deliver until drained."""
         async with anyio.create_task_group() as children:
-            while True:
-                match self._planner.next(anyio.current_time(), self._slots.free):
-                    case Poll() as poll:
-                        # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
-                        # Its slots are taken before anything else can: a child begins only later.
-                        under_way = _PollUnderWay(poll, self._slots.take(poll.count))
-                        if poll.is_fill or not self._in_hand:
-                            await self._poll(under_way, children)
-                        else:
-                            children.start_soon(self._poll_beside, under_way, children)
-                    case Wait(until):
-                        await self._wait(until)
-                    case Stop():
-                        self._slots.retire()
-                        return
+            while not self._slots.are_retired:
+                with anyio.CancelScope() as scope:
+                    await self._plan(children, scope)
+
+    async def _plan(self, children: anyio.abc.TaskGroup, scope: anyio.CancelScope) -> None:
+        """Do what the planner says until it says stop, or until ``scope`` cuts off a late poll."""
+        while True:
+            match self._planner.next(anyio.current_time(), self._slots.free):
+                case Poll() as poll:
+                    # Its slots are taken before anything else can: a child begins only later.
+                    slots = self._slots.take(poll.count)
+                    # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
+                    if poll.is_fill or not self._in_hand:
+                        await self._poll(_PollUnderWay(poll, slots, scope), children)
+                    else:
+                        children.start_soon(self._poll_beside, poll, slots, children)
+                case Wait(until):
+                    await self._wait(until)
+                case Stop():
+                    self._slots.retire()
+                    return
 
     async def _wait(self, until: float) -> None:
-        with anyio.CancelScope(deadline=until):
+        if until == math.inf:
             await self._changed.wait()
+        else:
+            with anyio.CancelScope(deadline=until):
+                await self._changed.wait()
         self._changed = anyio.Event()
         self.wakeups += 1
+
+    async def _poll_beside(self, poll: Poll, slots: list[Slot], children: anyio.abc.TaskGroup) -> None:
+        try:
+            with anyio.CancelScope() as scope:
+                await self._poll(_PollUnderWay(poll, slots, scope), children)
+        finally:
+            self._changed.set()
 
     async def _poll(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
         poll, slots = under_way.poll, under_way.slots
@@ -165,40 +183,26 @@ class Runner:
                 return
             self._polls.add(under_way)
             self._reporter.poll_started(poll.count)
-            tasks = await self._ask(under_way)
+            tasks = await self._client.poll(
+                self.identity.task_type,
+                count=poll.count,
+                timeout=poll.timeout,
+                worker_id=self.identity.worker_id,
+                domain=self.identity.domain,
+            )
             now = anyio.current_time()
             self._reporter.poll_completed(now - started, len(tasks), failures=self._planner.failures)
             self._planner.polled(poll, len(tasks), now)
             self._take_in_hand(tasks, slots, children)
         except ConductorError as error:
             self._poll_failed(under_way, error)
+        except anyio.get_cancelled_exc_class():
+            self._poll_failed(under_way, _late(self.identity))
+            raise
         finally:
             self._polls.discard(under_way)
             for slot in slots:
                 self._slots.free_up(slot)
-
-    async def _poll_beside(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
-        try:
-            await self._poll(under_way, children)
-        finally:
-            self._changed.set()
-
-    async def _ask(self, under_way: _PollUnderWay) -> list[Task]:
-        identity, poll = self.identity, under_way.poll
-        with under_way.scope:
-            return await self._client.poll(
-                identity.task_type,
-                count=poll.count,
-                timeout=poll.timeout,
-                worker_id=identity.worker_id,
-                domain=identity.domain,
-            )
-        raise TransportError(
-            "no answer while draining; tasks that it may have taken come back after their response timeout",
-            method="GET",
-            path=f"/tasks/poll/batch/{identity.task_type}",
-            may_have_arrived=True,
-        )
 
     def _poll_failed(self, under_way: _PollUnderWay, error: ConductorError) -> None:
         now = anyio.current_time()
@@ -279,10 +283,17 @@ class Runner:
             result = to_result(outcome, execution.draft, now_ms=now_ms)
             parcel = pack(result, execution.wire_poll_count)
             self._reporter.executed(execution, outcome, parcel)
+            if parcel.surplus_logs:
+                await self._delivery.send_surplus_logs(parcel)
             if parcel.is_terminal:
-                await self._delivery.deliver(parcel)
+                # As `deliver`, of which there would be one more for every result under way.
+                try:
+                    await self._delivery.attempt(parcel)
+                except ConductorError as error:
+                    await self._delivery.persist(parcel, error)
             else:
-                with anyio.CancelScope() as execution.progress_scope:
+                execution.progress_scope = anyio.CancelScope()
+                with execution.progress_scope:
                     await self._delivery.deliver(parcel)
         except anyio.get_cancelled_exc_class():
             if parcel is not None:
@@ -292,3 +303,12 @@ class Runner:
             task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
+
+
+def _late(identity: Identity) -> TransportError:
+    return TransportError(
+        "no answer while draining; tasks that it may have taken come back after their response timeout",
+        method="GET",
+        path=f"/tasks/poll/batch/{identity.task_type}",
+        may_have_arrived=True,
+    )

@@ -57,6 +57,8 @@ class Slots:
     def __init__(self, thread_count: int) -> None:
         self._limiter = anyio.CapacityLimiter(thread_count)
         self._idle: list[Slot] = []
+        self.are_retired = False
+        """Whether their children end."""
 
     @property
     def free(self) -> int:
@@ -84,6 +86,7 @@ class Slots:
         self._idle.append(slot)
 
     def retire(self) -> None:
-        """Let the children of all free slots end."""
+        """Let the children of all slots end; there must be no task in any."""
+        self.are_retired = True
         for slot in self._idle:
             slot.retire()
