@@ -20,6 +20,8 @@ from anyworker.conductor.http1 import Http1Transport
 
 OK = b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok"
 """A plain answer."""
+is_watched = False
+"""Whether a watch keeps the time of exchanges."""
 TIMEOUTS = Timeouts(connect=5, read=5, write=5, pool=5)
 _CONTENT_LENGTH = re.compile(rb"^content-length: (\d+)\r$", re.IGNORECASE | re.MULTILINE)
 
@@ -165,8 +167,26 @@ async def connected(
         async with (
             scripted_server(script) as server,
             Http1Transport(max_connections=max_connections, idle_timeout=idle_timeout) as transport,
+            timed(transport.origin(server.url)) as exchange,
         ):
-            yield server, transport.origin(server.url)
+            yield server, exchange
+
+
+@asynccontextmanager
+async def timed(exchange: Exchange) -> AsyncIterator[Exchange]:
+    """Let a watch keep the time of the exchanges in the block, if the test wants it."""
+    async with anyio.create_task_group() as group:
+        if is_watched:
+            group.start_soon(exchange.keep_time)
+            await anyio.wait_all_tasks_blocked()
+        failure: BaseException | None = None
+        try:
+            yield exchange
+        except Exception as error:  # noqa: BLE001 - raised again below, out of the group
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 @attrs.define(eq=False)
@@ -195,7 +215,8 @@ async def exchange_with(
     with anyio.fail_after(10):
         async with scripted_server(script) as server, Http1Transport(**options) as transport:
             try:
-                answer = await call(transport.origin(server.url))
+                async with timed(transport.origin(server.url)) as exchange:
+                    answer = await call(exchange)
             except httpx.TransportError as error:
                 failure = error
     if failure:
