@@ -8,6 +8,10 @@
     │   │   └── DuplicateWorkerError
     │   └── WorkerImportError       a module with workers cannot be imported
     ├── ReportedFailure             a function returned a TaskResult that says it failed
+    ├── StrayCancellation           a function was cancelled although nobody asked for it
+    ├── ExecutionTimeout            a function took longer than its worker's timeout
+    ├── ShutDown                    a function was cancelled by a shutdown and may not run again
+    ├── DeliveryCancelled           a result was on its way when its worker was torn down
     ├── NoTaskContextError          get_task_context() outside a task
     ├── ConversionError             values: a task's input does not fit the function
     ├── SerializationError          values: an output has no place in JSON
@@ -69,6 +73,36 @@ class WorkerImportError(ConfigurationError):
 
 class ReportedFailure(AnyworkerError):
     """A function reported its failure by the TaskResult it returned; stands as the cause in events."""
+
+
+class StrayCancellation(AnyworkerError):
+    """A function was cancelled although nobody here asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled from within: a cancellation that no cancel scope asked for")
+
+
+class ExecutionTimeout(AnyworkerError):
+    """A function took longer than its worker's ``timeout``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"took longer than timeout={seconds:g} seconds")
+
+
+class ShutDown(AnyworkerError):
+    """A function was cancelled because its worker shut down, and its task may not run again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the worker shut down before the function ended; the definition allows no further attempt"
+        )
+
+
+class DeliveryCancelled(AnyworkerError):
+    """A result was still on its way when its worker was torn down."""
+
+    def __init__(self) -> None:
+        super().__init__("the worker was cancelled before the server had taken the result")
 
 
 class NoTaskContextError(AnyworkerError, RuntimeError):

@@ -23,8 +23,10 @@ from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Executor, RunSync, thread_runner
-from anyworker.runner.runner import Identity, Runner
+from anyworker.runner.execution import Executor
+from anyworker.runner.polling import Identity
+from anyworker.runner.runner import Runner
+from anyworker.runner.threads import RunSync, thread_runner
 from anyworker.values.resolve import resolve_call
 from anyworker.worker import Worker
 

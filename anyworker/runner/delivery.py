@@ -11,6 +11,7 @@ from anyworker.errors import (
     AnyworkerError,
     AuthorizationError,
     ConductorError,
+    DeliveryCancelled,
     NotFoundError,
     ResponseError,
     TransportError,
@@ -40,13 +41,6 @@ class ResultClient(Protocol):
     async def get_task(self, task_id: str) -> Task:
         """Return the task as the server has it."""
         ...
-
-
-class DeliveryCancelledError(AnyworkerError):
-    """A result was still on its way when its worker was torn down."""
-
-    def __init__(self) -> None:
-        super().__init__("the worker was cancelled before the server had taken the result")
 
 
 class Delivery:
@@ -127,7 +121,7 @@ class Delivery:
 
     def surface(self, parcel: Parcel) -> None:
         """Publish a result whose delivery was cancelled."""
-        self._give_up(parcel, DeliveryCancelledError(), 1)
+        self._give_up(parcel, DeliveryCancelled(), 1)
 
     async def _has_moved_on(self, parcel: Parcel) -> bool:
         """Return whether an IN_PROGRESS whose answer was lost did its work.

@@ -13,13 +13,12 @@ from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 import attrs
 
 from anyworker import context as task_context
 from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TaskContext, TaskInProgress
-from anyworker.errors import AnyworkerError, ConversionError
+from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown, StrayCancellation
 from anyworker.policy.outcome import (
     Completed,
     Draft,
@@ -34,6 +33,7 @@ from anyworker.policy.outcome import (
 )
 from anyworker.runner import isolation
 from anyworker.runner.isolation import in_context
+from anyworker.runner.threads import RunSync
 from anyworker.values.payload import to_output
 
 logger = logging.getLogger(__name__)
@@ -44,14 +44,6 @@ TRACEBACK_LIMIT = 20_000
 """Characters of a traceback that go to a task's log."""
 
 T = TypeVar("T")
-
-
-class RunSync(Protocol):
-    """Run a plain function where it does not block the event loop."""
-
-    async def __call__(self, function: Callable[[], T], /) -> T:
-        """Return what it returns."""
-        ...
 
 
 class Call(Protocol):
@@ -99,48 +91,6 @@ class Execution:
         """Wait for the call no longer. A thread that is in it goes on."""
         self.is_left = True
         self.is_abandoned = self.thread_id is not None
-
-
-class StrayCancellation(AnyworkerError):
-    """A function was cancelled although nobody here asked for it."""
-
-    def __init__(self) -> None:
-        super().__init__("cancelled from within: a cancellation that no cancel scope asked for")
-
-
-class ExecutionTimeout(AnyworkerError):
-    """A function took longer than its worker's ``timeout``."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"took longer than timeout={seconds:g} seconds")
-
-
-class ShutDown(AnyworkerError):
-    """A function was cancelled because its worker shut down, and its task may not run again."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the worker shut down before the function ended; the definition allows no further attempt"
-        )
-
-
-def thread_runner() -> RunSync:
-    """Return what runs plain functions in worker threads, in a copy of the caller's context.
-
-    The slots bound the threads. A limiter here would count abandoned ones differently on the two backends,
-    so it lets everything through.
-    """
-    limiter = anyio.CapacityLimiter(math.inf)
-
-    async def run_in_thread(function: Callable[[], T], /) -> T:
-        return await anyio.to_thread.run_sync(function, limiter=limiter, abandon_on_cancel=True)
-
-    return run_in_thread
-
-
-async def run_inline(function: Callable[[], T], /) -> T:
-    """Run a plain function right here: for simulations under virtual time, which threads would outrun."""
-    return function()
 
 
 @attrs.frozen(eq=False)

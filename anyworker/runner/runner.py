@@ -4,61 +4,24 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from typing import Protocol
 
 import anyio
 import anyio.abc
-import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.errors import AuthorizationError, ConductorError, ResponseError, TransportError
+from anyworker.errors import AuthorizationError, ConductorError, ResponseError
 from anyworker.events import Publisher
 from anyworker.policy.outcome import Draft, HandedBack, Outcome, to_result
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
-from anyworker.runner.delivery import Delivery, ResultClient
+from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import CancelReason, Execution, Executor
 from anyworker.runner.parcel import Parcel, pack
+from anyworker.runner.polling import Identity, PollClient, PollUnderWay
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.slots import Slot, Slots
 
 logger = logging.getLogger(__name__)
-
-POLL_GRACE = 2.0
-"""Seconds beyond the server's own wait that a poll under way may take once the worker drains."""
-
-
-class PollClient(ResultClient, Protocol):
-    """What a runner needs of the client."""
-
-    async def poll(
-        self, task_type: str, *, count: int, timeout: float, worker_id: str, domain: str | None
-    ) -> list[Task]:
-        """Take up to ``count`` tasks, waiting up to ``timeout`` seconds for one."""
-        ...
-
-
-@attrs.frozen
-class Identity:
-    """Whose tasks are polled, and as whom."""
-
-    task_type: str
-    domain: str | None
-    worker_id: str
-
-
-@attrs.define(eq=False)
-class _PollUnderWay:
-    poll: Poll
-    slots: list[Slot]
-    """Held for what it may bring."""
-    scope: anyio.CancelScope
-    """Around it."""
-    sent: float = 0.0
-
-    def hasten(self) -> None:
-        """Wait for the answer no longer than a server in good health needs."""
-        self.scope.deadline = self.sent + self.poll.timeout + POLL_GRACE
 
 
 class Runner:
@@ -93,7 +56,7 @@ class Runner:
         self._planner = Planner(settings, draw)
         self._slots = Slots(settings.thread_count)
         self._in_hand: dict[str, Execution] = {}
-        self._polls: set[_PollUnderWay] = set()
+        self._polls: set[PollUnderWay] = set()
         self._changed = anyio.Event()
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
@@ -149,7 +112,7 @@ class Runner:
                     slots = self._slots.take(poll.count)
                     # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
                     if poll.is_fill or not self._in_hand:
-                        await self._poll(_PollUnderWay(poll, slots, scope), children)
+                        await self._poll(PollUnderWay(poll, slots, scope), children)
                     else:
                         children.start_soon(self._poll_beside, poll, slots, children)
                 case Wait(until):
@@ -170,11 +133,11 @@ class Runner:
     async def _poll_beside(self, poll: Poll, slots: list[Slot], children: anyio.abc.TaskGroup) -> None:
         try:
             with anyio.CancelScope() as scope:
-                await self._poll(_PollUnderWay(poll, slots, scope), children)
+                await self._poll(PollUnderWay(poll, slots, scope), children)
         finally:
             self._changed.set()
 
-    async def _poll(self, under_way: _PollUnderWay, children: anyio.abc.TaskGroup) -> None:
+    async def _poll(self, under_way: PollUnderWay, children: anyio.abc.TaskGroup) -> None:
         poll, slots = under_way.poll, under_way.slots
         started = under_way.sent = anyio.current_time()
         try:
@@ -197,14 +160,14 @@ class Runner:
         except ConductorError as error:
             self._poll_failed(under_way, error)
         except anyio.get_cancelled_exc_class():
-            self._poll_failed(under_way, _late(self.identity))
+            self._poll_failed(under_way, self.identity.too_late())
             raise
         finally:
             self._polls.discard(under_way)
             for slot in slots:
                 self._slots.free_up(slot)
 
-    def _poll_failed(self, under_way: _PollUnderWay, error: ConductorError) -> None:
+    def _poll_failed(self, under_way: PollUnderWay, error: ConductorError) -> None:
         now = anyio.current_time()
         self._reporter.poll_failed(now - under_way.sent, error, failures=self._planner.failures)
         is_refused = isinstance(error, AuthorizationError)
@@ -303,12 +266,3 @@ class Runner:
             task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
-
-
-def _late(identity: Identity) -> TransportError:
-    return TransportError(
-        "no answer while draining; tasks that it may have taken come back after their response timeout",
-        method="GET",
-        path=f"/tasks/poll/batch/{identity.task_type}",
-        may_have_arrived=True,
-    )

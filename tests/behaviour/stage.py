@@ -15,7 +15,7 @@ from anyworker.client import ConductorClient
 from anyworker.conductor.models import TaskDef, Workflow, WorkflowDef, WorkflowTask
 from anyworker.devserver import DevServer
 from anyworker.fleet.fleet import Fleet
-from anyworker.runner.execution import run_inline
+from anyworker.testing import run_inline
 
 URL = "http://devserver/api"
 

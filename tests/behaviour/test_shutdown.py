@@ -137,7 +137,7 @@ async def test_hand_backs_are_no_calls_and_leave_no_trace() -> None:
 def stage_again(play: Stage, worker: Worker) -> Any:
     """Serve the same server once more, until the workflow ends or five seconds have passed."""
     import anyworker
-    from anyworker.runner.execution import run_inline
+    from anyworker.testing import run_inline
 
     async def serve(workflow_id: str) -> None:
         settings = anyworker.Configuration(server_api_url="http://devserver/api", transport=play.tap)

@@ -1,5 +1,7 @@
 """The transport with servers that others wrote: uvicorn and hypercorn, with and without TLS."""
 
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -63,13 +65,15 @@ def server(
             cwd=Path(__file__).parent,
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
+            # hypercorn serves from a child, which outlives a parent that is killed alone.
+            start_new_session=True,
         )
         try:
             url = f"{'https' if tls else 'http'}://localhost:{listener.getsockname()[1]}"
             httpx.get(url + "/ok", verify=context, timeout=30)
             yield Server(url, context)
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

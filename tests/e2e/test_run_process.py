@@ -329,3 +329,31 @@ def test_handlers_of_the_host_are_restored_after_run(server: Server, tmp_path: P
         assert process.end() == 0, process.err
     finally:
         process.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("signals", "status"), [([TERM], 0), ([TERM, TERM], 128 + TERM), ([INT] * 3, 128 + INT)]
+)
+def test_signals_while_modules_are_imported(
+    backend: str, signals: list[signal.Signals], status: int, server: Server, tmp_path: Path
+) -> None:
+    """The first lets the import end, and nothing begins; the second breaks it off; the third exits."""
+    (tmp_path / "slow.py").write_text(
+        "import os, time\n"
+        "os.write(1, b'importing\\n')\n"
+        "until = time.monotonic() + 1.5\n"
+        "while time.monotonic() < until:\n"
+        "    try:\n"
+        "        time.sleep(0.05)\n"
+        f"    except KeyboardInterrupt:\n"
+        f"        {'pass' if len(signals) == 3 else 'raise'}\n"
+        "from workers import *\n"
+    )
+    with command(server, tmp_path, "run", "slow.py", "--backend", backend) as process:
+        process.await_output("importing")
+        for signum in signals:
+            process.send(signum)
+            time.sleep(0.1)  # noqa: TID251 - the kernel merges signals that follow each other at once
+        assert process.end() == status
+    assert not server.last_poll("nap")

@@ -1,0 +1,60 @@
+"""What a poll needs, and what is known of one under way."""
+
+from typing import Protocol
+
+import anyio
+import attrs
+
+from anyworker.conductor.models import Task
+from anyworker.errors import TransportError
+from anyworker.policy.planner import Poll
+from anyworker.runner.delivery import ResultClient
+from anyworker.runner.slots import Slot
+
+POLL_GRACE = 2.0
+"""Seconds beyond the server's own wait that a poll under way may take once the worker drains."""
+
+
+class PollClient(ResultClient, Protocol):
+    """What a runner needs of the client."""
+
+    async def poll(
+        self, task_type: str, *, count: int, timeout: float, worker_id: str, domain: str | None
+    ) -> list[Task]:
+        """Take up to ``count`` tasks, waiting up to ``timeout`` seconds for one."""
+        ...
+
+
+@attrs.frozen
+class Identity:
+    """Whose tasks are polled, and as whom."""
+
+    task_type: str
+    domain: str | None
+    worker_id: str
+
+    def too_late(self) -> TransportError:
+        """Return the error of a poll that was given up because its answer did not come while draining."""
+        return TransportError(
+            "no answer while draining; tasks that it may have taken come back after their response timeout",
+            method="GET",
+            path=f"/tasks/poll/batch/{self.task_type}",
+            may_have_arrived=True,
+        )
+
+
+@attrs.define(eq=False)
+class PollUnderWay:
+    """One poll from its decision to its answer."""
+
+    poll: Poll
+    slots: list[Slot]
+    """Held for what it may bring."""
+    scope: anyio.CancelScope
+    """Around it."""
+    sent: float = 0.0
+    """Loop time."""
+
+    def hasten(self) -> None:
+        """Wait for the answer no longer than a server in good health needs."""
+        self.scope.deadline = self.sent + self.poll.timeout + POLL_GRACE
