@@ -77,15 +77,22 @@ def dev(targets: Sequence[str], backend: str, grace: float, port: int, *, verbos
         message = f"{error.name} is missing; install it with: pip install 'anyworker[dev]'"
         raise click.ClickException(message) from None
     name, backend_options = _chosen(backend)
-    with serve_in_thread(port) as url:
-        click.echo(f"Development server: {url}")
-        anyworker.run(
-            backend=name,
-            backend_options=backend_options,
-            configuration=anyworker.Configuration(server_api_url=url, proxy=""),
-            import_modules=targets,
-            grace=grace,
-        )
+    try:
+        with serve_in_thread(port) as url:
+            click.echo(f"Development server: {url}")
+            anyworker.run(
+                backend=name,
+                backend_options=backend_options,
+                configuration=anyworker.Configuration(server_api_url=url, proxy=""),
+                import_modules=targets,
+                grace=grace,
+            )
+    except anyworker.ConfigurationError as error:
+        raise _CouldNotStart(str(error)) from None
+
+
+class _CouldNotStart(click.ClickException):
+    exit_code = 3
 
 
 def _chosen(backend: str) -> tuple[Backend, dict[str, Any]]:

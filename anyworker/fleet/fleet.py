@@ -84,6 +84,8 @@ class Fleet:
         self._drain = anyio.Event()
         self._cancel = anyio.Event()
         self._ended = anyio.Event()
+        self.abandoning = anyio.Event()
+        """Set when even cancelled tasks have not ended in time. The fleet ends when they let it."""
         self._scope = anyio.CancelScope(shield=True)
 
     def status(self) -> FleetStatus:
@@ -150,6 +152,7 @@ class Fleet:
         self.stop()
         await anyio.sleep(CANCEL_SECONDS)
         logger.error("Abandoning %d tasks that did not end when cancelled", self._in_hand)
+        self.abandoning.set()
         self._scope.cancel()
 
 

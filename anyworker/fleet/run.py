@@ -15,7 +15,7 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
 from anyworker.fleet.fleet import Fleet, FleetStatus
 from anyworker.fleet.loader import load_all
-from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, serving
+from anyworker.fleet.serving import ABANDON_SECONDS, UPDATE_RETRY_DELAYS, serving
 from anyworker.fleet.signals import SignalStages, Stage, exit_now
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ def run(
 async def _serve(stages: SignalStages, workers: Sequence[object], **settings: Any) -> FleetStatus:
     async with serving(*workers, **settings) as fleet, anyio.create_task_group() as watch:
         watch.start_soon(stages.follow, partial(_enter, fleet))
+        watch.start_soon(_leave_abandoned, fleet)
         await fleet.wait()
         watch.cancel_scope.cancel()
     return fleet.status()
@@ -94,6 +95,13 @@ def _enter(fleet: Fleet, stage: Stage) -> None:
         fleet.stop()
     else:
         fleet.drain()
+
+
+async def _leave_abandoned(fleet: Fleet) -> None:
+    """Exit although a function shields itself: the process was told to stop long ago."""
+    await fleet.abandoning.wait()
+    await anyio.sleep(ABANDON_SECONDS)
+    exit_now(EXIT_ABANDONED)
 
 
 def _leave(status: FleetStatus) -> None:

@@ -43,6 +43,12 @@ def toil(seconds: float) -> str:
     time.sleep(seconds)
     return "done"
 
+@worker_task("shield")
+async def shield(seconds: float) -> None:
+    say("shielding")
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(seconds)
+
 @worker_task("block")
 async def block(seconds: float) -> None:
     say("blocking")
@@ -224,6 +230,15 @@ def test_thread_that_outlives_the_grace_is_left_to_its_lease(
     assert server.task(workflow_id)["taskId"].encode() in process.err
 
 
+def test_function_that_shields_itself_cannot_keep_the_process(server: Server, tmp_path: Path) -> None:
+    with script(server, tmp_path, grace=0.2) as process:
+        server.start("shield", seconds=60)
+        process.await_output("shielding")
+        process.send(TERM)
+        assert process.end() == 4
+    assert b"Abandoning 1 tasks" in process.err
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_third_signal_exits_at_once_although_user_code_blocks_the_loop(
     backend: str, server: Server, tmp_path: Path
@@ -314,6 +329,14 @@ def test_dev_command_brings_its_own_server(backend: str, server: Server, tmp_pat
                 time.sleep(0.02)  # noqa: TID251 - the server tells no event
         process.send(INT)
         assert process.end() == 0
+
+
+def test_dev_command_names_a_port_in_use_and_exits_with_3(server: Server, tmp_path: Path) -> None:
+    port = server.url.rpartition(":")[2].removesuffix("/api")
+    with command(server, tmp_path, "dev", "workers.py", "--port", port) as process:
+        assert process.end() == 3
+    assert f"port {port}".encode() in process.err
+    assert b"Traceback" not in process.err
 
 
 def test_handlers_of_the_host_are_restored_after_run(server: Server, tmp_path: Path) -> None:
