@@ -68,7 +68,7 @@ def run(
                 _serve,
                 stages,
                 workers,
-                configuration=configuration or Configuration(),
+                configuration=configuration,
                 event_listeners=event_listeners,
                 grace=grace,
                 update_retry_delays=update_retry_delays,

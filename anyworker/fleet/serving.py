@@ -6,9 +6,9 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from random import random
-from typing import Literal
+from typing import Literal, Self
 
 import anyio
 import anyio.lowlevel
@@ -66,11 +66,16 @@ async def serving(
     Raises:
         ConfigurationError: Something that is configured cannot work; all problems are named.
     """
-    configuration = configuration or Configuration()
     load_all(import_modules)
-    check_times(grace, update_retry_delays)
-    resolved = resolve_workers(workers)
-    publisher = Publisher(event_listeners)
+    with _Problems() as problems:
+        with problems.of_one_part():
+            configuration = configuration or Configuration()
+        with problems.of_one_part():
+            check_times(grace, update_retry_delays)
+        with problems.of_one_part():
+            publisher = Publisher(event_listeners)
+        with problems.of_one_part():
+            resolved = resolve_workers(workers)
     async with ConductorClient(configuration) as client:
         runners = assemble(
             resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
@@ -81,18 +86,44 @@ async def serving(
         async with anyio.create_task_group() as host:
             host.start_soon(fleet.run)
             try:
-                yield fleet
+                try:
+                    yield fleet
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as raised:  # noqa: BLE001 - goes on below, not wrapped in a group
+                    error = raised
                 await fleet.drain()
             except anyio.get_cancelled_exc_class():
                 fleet.stop()
                 with anyio.move_on_after(CANCEL_SECONDS + ABANDON_SECONDS, shield=True):
                     await fleet.wait()
                 raise
-            except BaseException as raised:  # noqa: BLE001 - goes on below, not wrapped in a group
-                error = raised
-                await fleet.drain()
         if error is not None:
             raise error
+
+
+class _Problems:
+    """Collect what is wrong with the parts of a start, to name all of it at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[ConfigurationError] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            raise ConfigurationError([problem for error in self._errors for problem in error.problems])
+
+    @contextlib.contextmanager
+    def of_one_part(self) -> Iterator[None]:
+        """Go on behind the block although a part of the start is wrong."""
+        try:
+            yield
+        except ConfigurationError as error:
+            self._errors.append(error)
 
 
 def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:

@@ -223,6 +223,29 @@ async def test_arguments_that_cannot_work_are_named(arguments: dict[str, Any], p
             pass
 
 
+async def test_everything_that_is_wrong_with_a_start_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", "ftp://nowhere")
+    monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "key without secret")
+    monkeypatch.setenv("CONDUCTOR_WORKER_ALL_THREAD_COUNT", "many")
+    monkeypatch.setenv("conductor.worker.work.poll_timeout", "9999")
+    with pytest.raises(ConfigurationError) as caught:
+        async with anyworker.serving(Worker("work", lambda: 1), grace=-1, event_listeners=[Lost]):
+            pass
+    text = "\n".join(caught.value.problems)
+    for part in (
+        "CONDUCTOR_SERVER_URL='ftp://nowhere'",
+        "CONDUCTOR_AUTH_SECRET",
+        "grace: -1",
+        "Lost is a class",
+        "CONDUCTOR_WORKER_ALL_THREAD_COUNT",
+        "conductor.worker.work.poll_timeout",
+    ):
+        assert part in text
+    assert len(caught.value.problems) == 6
+
+
 async def test_no_workers_at_all_says_where_they_could_come_from() -> None:
     with pytest.raises(ConfigurationError, match="decorate a function with @worker_task"):
         async with anyworker.serving():
