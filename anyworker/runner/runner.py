@@ -10,9 +10,9 @@ import anyio.abc
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.errors import AuthorizationError, ConductorError, ResponseError
+from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
 from anyworker.events import Publisher
-from anyworker.policy.outcome import Draft, HandedBack, Outcome, to_result
+from anyworker.policy.outcome import Draft, Failed, HandedBack, Outcome, to_result
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import CancelReason, Execution, Executor
@@ -214,7 +214,10 @@ class Runner:
                         if scope.cancel_called:
                             break
                         await self._settle(execution, outcome)
+                        slot.is_served = not _is_stray(outcome)
                         self._freed(slot)
+                        if not slot.is_served:
+                            return
                 if slot.execution is not None:
                     # The call was cancelled, so whatever follows stands outside of its scope.
                     await self._settle(slot.execution, outcome or self._executor.cut(slot.execution))
@@ -266,3 +269,11 @@ class Runner:
             task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
+
+
+def _is_stray(outcome: Outcome) -> bool:
+    """Whether the child that ran the function may not be trusted with another.
+
+    On asyncio it may bear the mark of a cancellation that no scope will ever take off.
+    """
+    return isinstance(outcome, Failed) and isinstance(outcome.cause, StrayCancellation)

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from stage import stage
@@ -119,6 +120,37 @@ async def test_stray_cancelled_error_fails_its_own_task_and_the_worker_goes_on()
         assert workflow.tasks[0].status == "FAILED"
         assert "no cancel scope asked for" in (workflow.tasks[0].reason_for_incompletion or "")
     assert fine.status == "COMPLETED"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "uvloop"], indirect=True)
+async def test_slot_of_a_stray_cancellation_serves_the_next_task_and_a_drain() -> None:
+    tasks: list[object] = []
+
+    async def work(n: int) -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        if n == 1:
+            task.cancel()
+        if n < 3:
+            await anyio.lowlevel.checkpoint()
+            return "fine"
+        return await anyio.sleep_forever()
+
+    with anyio.fail_after(10):
+        async with stage(Worker("work", work), grace=0.1) as performance:
+            await performance.define("work", retry_count=0)
+            assert (await performance.play({"n": 1})).status == "FAILED"
+            assert (await performance.play({"n": 2})).status == "COMPLETED"
+            workflow_id = await performance.start({"n": 3})
+            while len(tasks) < 3:  # noqa: ASYNC110 - the function runs in a task of its own
+                await anyio.sleep(0.01)
+            await performance.fleet.drain()
+            task = (await performance.client.get_workflow(workflow_id)).tasks[0]
+    assert task.status == "FAILED"
+    assert "shut down" in (task.reason_for_incompletion or "")
+    assert tasks[0] is not tasks[1]
+    assert tasks[1] is tasks[2]
 
 
 async def test_function_that_cancels_a_scope_of_its_own_is_not_disturbed() -> None:
