@@ -106,8 +106,8 @@ class Executor:
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
 
-    async def execute(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
-        """Call the function for a task and return the outcome.
+    def execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
+        """Call the function for a task and return, when awaited, the outcome.
 
         Only a cancellation that a scope of ours asked for gets out. Where that was ``scope``, `cut` tells
         the outcome.
@@ -118,24 +118,17 @@ class Executor:
         """
         task = execution.draft.task
         if execution.cancel_reason is not None:
-            return HandedBack()
+            return known(HandedBack())
         if task.external_input_payload_storage_path and not task.input_data:
-            return _unreadable_input(task)
+            return known(_unreadable_input(task))
         try:
             positional, named = self.call.arguments(task)
         except ConversionError as error:
-            return Terminal(str(error), error)
+            return known(Terminal(str(error), error))
         execution.scope = scope
-        try:
-            if self.timeout is None:
-                return await self._guarded(execution, positional, named)
-            with anyio.move_on_after(self.timeout):
-                return await self._guarded(execution, positional, named)
-        finally:
-            execution.scope = None
-        execution.leave()
-        overdue = ExecutionTimeout(self.timeout)
-        return Failed(str(overdue), overdue)
+        if self.timeout is None:
+            return self._guarded(execution, positional, named)
+        return self._timed(execution, self.timeout, positional, named)
 
     def cut(self, execution: Execution) -> Outcome:
         """Return the outcome of a call that was cancelled because the worker shuts down."""
@@ -144,6 +137,19 @@ class Executor:
             return HandedBack()
         ended = ShutDown()
         return Failed(str(ended), ended)
+
+    async def _timed(
+        self,
+        execution: Execution,
+        seconds: float,
+        positional: tuple[object, ...],
+        named: dict[str, object],
+    ) -> Outcome:
+        with anyio.move_on_after(seconds):
+            return await self._guarded(execution, positional, named)
+        execution.leave()
+        overdue = ExecutionTimeout(seconds)
+        return Failed(str(overdue), overdue)
 
     async def _guarded(
         self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
@@ -171,6 +177,8 @@ class Executor:
             if is_cancellation:
                 raise
             logger.debug("Raised while cancelled, task %s", execution.draft.task.task_id, exc_info=error)
+        finally:
+            execution.scope = None
         # Whatever it raised on its way out, it was cancelled: the scopes that asked for it take it from here.
         await anyio.lowlevel.checkpoint()
         raise AssertionError
@@ -193,6 +201,11 @@ class Executor:
 
         await self.run_sync(call)
         return returned
+
+
+async def known(outcome: Outcome) -> Outcome:
+    """Return an outcome for which nothing was called."""
+    return outcome
 
 
 @attrs.define(eq=False)

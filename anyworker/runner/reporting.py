@@ -88,12 +88,13 @@ class Reporter:
         if isinstance(outcome, HandedBack):
             logger.info("Task %s is handed back", execution.draft.task.task_id)
             return
+        if not (self._hears_completed or self._hears_failure):
+            return
         cause = _cause(outcome, parcel)
-        if cause is None:
-            if self._hears_completed:
-                self._completed(execution, parcel)
-        elif self._hears_failure:
+        if cause is not None:
             self._failed(execution, cause)
+        elif self._hears_completed:
+            self._completed(execution, parcel)
 
     def abandoned(self, execution: Execution) -> None:
         """A thread goes on although nobody waits for it."""
@@ -119,6 +120,8 @@ class Reporter:
         )
 
     def _failed(self, execution: Execution, cause: BaseException) -> None:
+        if not self._hears_failure:
+            return
         task = execution.draft.task
         self._publish(
             TaskExecutionFailure(

@@ -3,7 +3,7 @@
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.abc
@@ -15,7 +15,7 @@ from anyworker.events import Publisher
 from anyworker.policy.outcome import Draft, Failed, HandedBack, Outcome, to_result
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import CancelReason, Execution, Executor
+from anyworker.runner.execution import CancelReason, Execution, Executor, known
 from anyworker.runner.parcel import Parcel, pack
 from anyworker.runner.polling import Identity, PollClient, PollUnderWay
 from anyworker.runner.reporting import Reporter
@@ -208,7 +208,10 @@ class Runner:
             while not slot.is_retired:
                 outcome: Outcome | None = None
                 with anyio.CancelScope() as scope:
-                    while (execution := await slot.next()) is not None:
+                    while not slot.is_retired:
+                        if (execution := slot.execution) is None:
+                            await slot.given.wait()
+                            continue
                         outcome = None
                         outcome = await self._execute(execution, scope)
                         if scope.cancel_called:
@@ -231,11 +234,11 @@ class Runner:
         self._planner.slot_freed()
         self._changed.set()
 
-    async def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
+    def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
         if self._planner.is_draining:
-            return HandedBack()
+            return known(HandedBack())
         self._reporter.execution_started(execution)
-        return await self._executor.execute(execution, scope)
+        return self._executor.execute(execution, scope)
 
     async def _settle(self, execution: Execution, outcome: Outcome) -> None:
         """Tell the server what a task came to, and have it in hand no more."""

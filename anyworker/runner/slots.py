@@ -17,7 +17,8 @@ class Slot:
     """Whether its child has been started."""
     is_retired: bool = False
     """Whether its child shall end."""
-    _given: anyio.Event = attrs.field(factory=anyio.Event)
+    given: anyio.Event = attrs.field(factory=anyio.Event)
+    """Set when a task is put in, or the slot is retired."""
 
     def give(self, execution: Execution) -> bool:
         """Put a task in.
@@ -26,25 +27,20 @@ class Slot:
             Whether a child is there to run it; if not, the caller starts one.
         """
         self.execution = execution
-        self._given.set()
+        self.given.set()
         was_served, self.is_served = self.is_served, True
         return was_served
-
-    async def next(self) -> Execution | None:
-        """Return the task that was put in, waiting for it; None once retired."""
-        if self.execution is None and not self.is_retired:
-            await self._given.wait()
-        return self.execution
 
     def empty(self) -> None:
         """Take note that its task is settled."""
         self.execution = None
-        self._given = anyio.Event()
+        # The class of this event loop's events is known by now; anyio.Event() would look it up again.
+        self.given = type(self.given)()
 
     def retire(self) -> None:
         """Let its child end."""
         self.is_retired = True
-        self._given.set()
+        self.given.set()
 
 
 class Slots:
