@@ -3,7 +3,8 @@
 import select
 import socket
 import ssl
-from typing import Final, Protocol
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
 
 import anyio
 import attrs
@@ -103,9 +104,9 @@ class Connection:
             return False
         return True
 
-    async def exchange(
+    def exchange(
         self, request: bytes, *, is_head: bool, timeouts: Timeouts, watch: Watch | None = None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """Send a request and return its whole answer.
 
         Args:
@@ -121,39 +122,34 @@ class Connection:
         self.keeps_alive = False
         self.parser.expect(is_head=is_head)
         if len(request) > _LARGE:
-            return await self._exchange_large(request, timeouts)
+            return self._exchange_large(request, timeouts)
         if watch is None:
-            with anyio.move_on_after(timeouts.read):
-                await self._exchange_small(request)
-                return self.parser.take_answer()
-            raise _read_timeout(timeouts)
-        watch.begin(self, timeouts.read)
+            return self._exchange_timed(request, timeouts)
+        return self._exchange_small(request, timeouts, watch)
+
+    async def _exchange_timed(self, request: bytes, timeouts: Timeouts) -> Answer:
+        with anyio.move_on_after(timeouts.read):
+            return await self._exchange_small(request, timeouts, None)
+        raise _read_timeout(timeouts)
+
+    async def _exchange_small(self, request: bytes, timeouts: Timeouts, watch: Watch | None) -> Answer:
+        if watch is not None:
+            watch.begin(self, timeouts.read)
         try:
-            await self._exchange_small(request)
+            try:
+                await self.stream.send(request)
+            except _BROKEN as error:
+                await self._receive_last_words(error)
+            else:
+                await self._receive()
             return self.parser.take_answer()
         except httpx.TransportError:
             if self.is_overdue:
                 raise _read_timeout(timeouts) from None
             raise
         finally:
-            watch.end(self)
-
-    async def _exchange_small(self, request: bytes) -> None:
-        parser, receive = self.parser, self.stream.receive
-        try:
-            await self.stream.send(request)
-        except _BROKEN as error:
-            await self._receive_last_words(error)
-            return
-        # As `_receive`: a further coroutine would be walked through at every step of every exchange.
-        try:
-            data = await receive(_READ_SIZE)
-            while not parser.feed(data):
-                data = await receive(_READ_SIZE)
-        except (anyio.EndOfStream, *_BROKEN) as error:
-            self._take_end(error)
-        else:
-            self._take_note_of(data)
+            if watch is not None:
+                watch.end(self)
 
     async def _exchange_large(self, request: bytes, timeouts: Timeouts) -> Answer:
         """Listen while sending: a server may answer, and close, before it has taken the whole request."""

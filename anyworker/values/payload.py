@@ -27,6 +27,9 @@ _refuse_long_ints = msgspec.msgpack.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _decode_sent = msgspec.json.Decoder(_Sent).decode
 _CONTAINERS = frozenset({dict, list})
+_PLAIN_TYPES = frozenset({str, int, bool, NoneType})
+_GLANCE = 8
+"""Members of an output that are looked at one by one rather than read back."""
 _JSON_TYPES = _CONTAINERS | {str, int, float, bool, NoneType}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -97,9 +100,11 @@ def _encode_unaltered(result: TaskResult) -> bytes | None:
         body = _encode(result)
         if b"\\u0000" in body:
             return None
-        output = _decode_sent(body).output_data
-        if output != result.output_data or type(output) is not dict:
-            return None
+        output = result.output_data
+        if not _is_plain(output):
+            output = _decode_sent(body).output_data
+            if output != result.output_data or type(output) is not dict:
+                return None
         if len(body) > DIGITS_LIMIT:
             _refuse_long_ints(output)
     except Exception:  # noqa: BLE001 - a user's __eq__ may raise anything; the slow way knows what is wrong
@@ -107,6 +112,16 @@ def _encode_unaltered(result: TaskResult) -> bytes | None:
     if len(body) < 2 * DEPTH_LIMIT or _is_within_limits(output, body):
         return body
     return None
+
+
+def _is_plain(output: object) -> bool:
+    """Tell at a glance whether an output is a short dict of values that JSON has as they are."""
+    if type(output) is not dict or len(output) > _GLANCE:
+        return False
+    for key, value in output.items():  # noqa: SIM110 - a generator would take twice as long
+        if type(key) is not str or type(value) not in _PLAIN_TYPES:
+            return False
+    return True
 
 
 def _is_within_limits(output: object, body: bytes) -> bool:
