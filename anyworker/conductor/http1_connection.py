@@ -188,28 +188,17 @@ class Connection:
             data = await receive(_READ_SIZE)
             while not parser.feed(data):
                 data = await receive(_READ_SIZE)
-        except (anyio.EndOfStream, *_BROKEN) as error:
-            self._take_end(error)
+        except anyio.EndOfStream as end:
+            if isinstance(end.__context__, ssl.SSLError):
+                # Without TLS's own goodbye anybody on the way may have cut the connection.
+                parser.refuse_unbounded()
+            parser.feed_eof()
+        except _BROKEN as error:
+            reason = f"the connection broke before the answer was complete: {error!r}"
+            raise httpx.ReadError(reason) from error
         else:
-            self._take_note_of(data)
-
-    def _take_end(self, end: Exception) -> None:
-        """Take in that nothing more comes.
-
-        Raises:
-            httpx.TransportError: The answer is not complete.
-        """
-        if not isinstance(end, anyio.EndOfStream):
-            reason = f"the connection broke before the answer was complete: {end!r}"
-            raise httpx.ReadError(reason) from end
-        if isinstance(end.__context__, ssl.SSLError):
-            # Without TLS's own goodbye anybody on the way may have cut the connection.
-            self.parser.refuse_unbounded()
-        self.parser.feed_eof()
-
-    def _take_note_of(self, last: bytes) -> None:
-        # On asyncio a full piece may be the first part of more that anyio holds back, out of our sight.
-        self.keeps_alive = self.parser.keeps_alive and len(last) < _READ_SIZE
+            # On asyncio a full piece may be the first part of more that anyio holds back, out of our sight.
+            self.keeps_alive = parser.keeps_alive and len(data) < _READ_SIZE
 
     async def _receive_last_words(self, error: Exception) -> None:
         """Read the answer of a server that gave one and closed without taking the request."""

@@ -13,7 +13,6 @@ TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 
-_BRANCH = f"java.util.List<{WORKFLOW_TASK}>"
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
     "caseValueParam",

@@ -86,11 +86,6 @@ def describe(error: BaseException) -> str:
     return f"{name}: {message}" if message else name
 
 
-def label(error: BaseException) -> BaseException:
-    """Return the exception that stands for this one: the first leaf of a group, else itself."""
-    return _leaves(error)[0]
-
-
 def failure(error: BaseException, details: str | None) -> Failed | Terminal:
     """Return the outcome of what a function raised.
 
