@@ -8,14 +8,21 @@
 """
 
 import random
+from collections.abc import Iterator
+from typing import Literal, get_args
 
 from anyworker.devserver.asgi import DevServerApp
 from anyworker.devserver.engine import Engine
+from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Waiting
 from anyworker.devserver.shell import Shell
+from anyworker.devserver.tokens import Tokens
 from anyworker.devserver.transport import DevServerTransport
+from anyworker.errors import ConfigurationError
 
-__all__ = ["DevServer", "DevServerApp", "DevServerTransport", "Waiting"]
+__all__ = ["DevServer", "DevServerApp", "DevServerTransport", "Flavor", "Waiting"]
+
+Flavor = Literal["oss", "orkes"]
 
 
 class DevServer:
@@ -29,6 +36,13 @@ class DevServer:
         epoch: Epoch seconds at the first request; the wall clock's by default.
         seed: Makes ids repeatable.
         max_finished: How many ended workflows are kept; the one that ended first is forgotten first.
+        flavor: ``orkes`` adds ``/schema`` and ``/token``, which Conductor OSS answers with 404.
+        auth: For the Orkes flavor: a key and its secret, without which nobody gets a token, and without a
+            token nothing; None lets everybody in.
+        token_lifetime: Seconds for which a token is good.
+
+    Raises:
+        ConfigurationError: An unknown flavor, a key that would not be asked for, tokens that are never good.
     """
 
     def __init__(
@@ -38,10 +52,18 @@ class DevServer:
         epoch: float | None = None,
         seed: int | None = None,
         max_finished: int = 10_000,
+        flavor: Flavor = "oss",
+        auth: tuple[str, str] | None = None,
+        token_lifetime: float = 3600.0,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311  # ids, not secrets
         self.engine = Engine(waiting=waiting, chance=chance, max_finished=max_finished)
-        self._shell = Shell(self.engine, epoch)
+        if problems := list(_problems(flavor, auth, token_lifetime)):
+            raise ConfigurationError(problems)
+        orkes = None
+        if flavor == "orkes":
+            orkes = Orkes(Tokens(chance.randbytes(32), token_lifetime, auth))
+        self._shell = Shell(self.engine, epoch, orkes)
 
     def transport(self) -> DevServerTransport:
         """Return an httpx transport that answers in process."""
@@ -50,3 +72,12 @@ class DevServer:
     def asgi(self) -> DevServerApp:
         """Return an ASGI application."""
         return DevServerApp(self._shell)
+
+
+def _problems(flavor: Flavor, auth: tuple[str, str] | None, token_lifetime: float) -> Iterator[str]:
+    if flavor not in get_args(Flavor):
+        yield f"flavor: {flavor!r} is not one of {', '.join(get_args(Flavor))}"
+    if auth is not None and flavor == "oss":
+        yield "auth: only the orkes flavor asks for a key and a secret"
+    if not token_lifetime > 0:
+        yield f"token_lifetime: {token_lifetime} is not greater than 0"

@@ -20,6 +20,7 @@ from anyworker.devserver.exchange import (
     segments,
 )
 from anyworker.devserver.metadata_endpoints import MetadataEndpoints
+from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.routing import Router, WrongMethod
 from anyworker.devserver.task_endpoints import TaskEndpoints
 from anyworker.devserver.workflow_endpoints import WorkflowEndpoints
@@ -34,10 +35,16 @@ _PAGE = b"<!DOCTYPE html><html><head><title>Conductor dev server</title></head><
 
 
 class Api:
-    """All endpoints of an engine."""
+    """All endpoints of an engine.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: What they act on.
+        orkes: For the Orkes flavor, what it adds and whom it lets in.
+    """
+
+    def __init__(self, engine: Engine, orkes: Orkes | None = None) -> None:
         self._engine = engine
+        self._orkes = orkes
         self._router: Router[_Endpoint] = Router()
         tasks = TaskEndpoints(engine)
         self._add_general()
@@ -45,6 +52,8 @@ class Api:
         self._add_queues(tasks)
         self._add_workflows(WorkflowEndpoints(engine))
         self._add_metadata(MetadataEndpoints(engine.catalog))
+        for method, path, endpoint in () if orkes is None else orkes.endpoints():
+            self._router.add(method, path, endpoint)
 
     def handle(self, request: Request, now: int) -> Answer | Pending:
         """Carry out a request.
@@ -62,6 +71,8 @@ class Api:
         method = "GET" if request.method == "HEAD" else request.method
         found = self._router.find(method, segments(request.path))
         try:
+            if self._orkes is not None:
+                self._orkes.admit(request, now)
             match found:
                 case None:
                     raise errors.unknown_path(request.path)

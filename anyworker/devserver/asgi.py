@@ -32,12 +32,14 @@ class DevServerApp:
         if body is None:
             return
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        headers = scope["headers"]
         request = Request(
             scope["method"].upper(),
             raw_path.partition(b"?")[0].decode("ascii", "replace"),
             scope["query_string"].decode("ascii", "replace"),
-            _content_type(scope["headers"]),
+            _header(headers, b"content-type"),
             body,
+            _header(headers, b"x-authorization"),
         )
         # Disconnects are not listened for: a poll whose client has gone takes tasks, as on the real server.
         answer = await self._shell.respond(request)
@@ -67,8 +69,8 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _content_type(headers: list[tuple[bytes, bytes]]) -> str | None:
+def _header(headers: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
     for name, value in headers:
-        if name == b"content-type":
+        if name == wanted:
             return value.decode("latin-1")
     return None

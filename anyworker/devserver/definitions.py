@@ -12,6 +12,7 @@ from anyworker.devserver.jsontext import encode
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
+SCHEMA_DEF = f"{fields.METADATA}.SchemaDef"
 
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
@@ -112,22 +113,30 @@ class _Reader:
 
     def schema(self, key: str) -> dict[str, Any] | None:
         value = self._source.get(key)
-        if value is None:
-            return None
-        schema = _Reader(fields.record(value, f"{fields.METADATA}.SchemaDef"))
-        return _present(
-            createTime=0,
-            updateTime=0,
-            name=schema.text("name"),
-            version=schema.whole("version", 1),
-            type=fields.SCHEMA_TYPE.take(value.get("type")),
-            data=fields.mapping(value.get("data")),
-            externalRef=schema.text("externalRef"),
-        )
+        return None if value is None else read_schema(value)
 
 
 def _present(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def read_schema(source: object) -> dict[str, Any]:
+    """Return a schema with the server's defaults; nothing is validated.
+
+    Raises:
+        RequestRefused: 500, a field has the wrong type.
+    """
+    members = fields.record(source, SCHEMA_DEF)
+    take = _Reader(members)
+    return _present(
+        createTime=0,
+        updateTime=0,
+        name=take.text("name"),
+        version=take.whole("version", 1),
+        type=fields.SCHEMA_TYPE.take(members.get("type")),
+        data=fields.mapping(members.get("data")),
+        externalRef=take.text("externalRef"),
+    )
 
 
 def read_task_definition(source: object) -> dict[str, Any]:

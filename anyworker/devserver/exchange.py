@@ -32,6 +32,8 @@ class Request:
     """Percent-encoded, without the question mark."""
     content_type: str | None = None
     body: bytes = b""
+    token: str | None = attrs.field(default=None, repr=False)
+    """The header ``X-Authorization``, which only the Orkes flavor looks at."""
 
 
 @attrs.frozen

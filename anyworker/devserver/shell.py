@@ -10,6 +10,7 @@ import attrs
 from anyworker.devserver.api import Api
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Poll
 
 
@@ -64,9 +65,9 @@ class Shell:
     poll by itself, so one whose client has gone takes tasks all the same, as on a real server.
     """
 
-    def __init__(self, engine: Engine, epoch: float | None = None) -> None:
+    def __init__(self, engine: Engine, epoch: float | None = None, orkes: Orkes | None = None) -> None:
         self._engine = engine
-        self._api = Api(engine)
+        self._api = Api(engine, orkes)
         self._clock = LoopClock(epoch)
         self._waiters: dict[_Waiter, None] = {}
         self._keeper: _Waiter | None = None

@@ -29,6 +29,7 @@ class DevServerTransport(httpx.AsyncBaseTransport):
                 query.decode("ascii", "replace"),
                 request.headers.get("content-type"),
                 body,
+                request.headers.get("x-authorization"),
             )
         )
         sent = b"" if request.method == "HEAD" else answer.body

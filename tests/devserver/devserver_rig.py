@@ -9,6 +9,7 @@ from typing import Any
 from anyworker.devserver.api import Api
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Waiting
 
 WIRE = Path(__file__).with_name("wire")
@@ -41,10 +42,13 @@ def masked(value: Any, key: str = "") -> Any:
 class Rig:
     """Requests at times set by hand. Durations are in seconds."""
 
-    def __init__(self, waiting: Waiting = "fill", max_finished: int = 10_000) -> None:
+    def __init__(
+        self, waiting: Waiting = "fill", max_finished: int = 10_000, orkes: Orkes | None = None
+    ) -> None:
         self.engine = Engine(waiting=waiting, chance=random.Random(7), max_finished=max_finished)
-        self.api = Api(self.engine)
+        self.api = Api(self.engine, orkes)
         self.now = 1_800_000_000_000
+        self.token: str | None = None
 
     def sleep(self, seconds: float) -> None:
         """Let time pass; nothing is looked at meanwhile."""
@@ -56,7 +60,8 @@ class Rig:
         """Send bytes; return what the API says."""
         path, _, query = path.partition("?")
         path = path.removeprefix("/root") if path.startswith("/root") else f"/api{path}"
-        return self.api.handle(Request(method, path, query, content_type if body else None, body), self.now)
+        request = Request(method, path, query, content_type if body else None, body, self.token)
+        return self.api.handle(request, self.now)
 
     def send(self, method: str, path: str, body: Any = None) -> Answer:
         """Send JSON; a poll that waits is given all the time it wants."""

@@ -1,0 +1,212 @@
+"""The Orkes flavor: who is let in."""
+
+import base64
+import json
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from devserver_rig import Rig
+
+from anyworker.client import ConductorClient
+from anyworker.configuration import AuthenticationSettings, Configuration
+from anyworker.devserver import DevServer
+from anyworker.devserver.orkes import Orkes
+from anyworker.devserver.tokens import Tokens
+from anyworker.errors import AuthorizationError, ConfigurationError, NotFoundError
+
+CREDENTIALS = ("key", "s3cret")
+GOOD = {"keyId": "key", "keySecret": "s3cret"}
+LIFETIME = 60.0
+
+
+def rig(credentials: tuple[str, str] | None = CREDENTIALS) -> Rig:
+    return Rig(orkes=Orkes(Tokens(b"signed by the server", LIFETIME, credentials)))
+
+
+def refusal(rig: Rig, method: str = "GET", path: str = "/metadata/taskdefs", body: Any = None) -> Any:
+    answer = rig.send(method, path, body)
+    assert answer.status == 401, answer.body
+    return json.loads(answer.body)
+
+
+def log_in(rig: Rig) -> None:
+    rig.token = rig.ok("POST", "/token", GOOD)["token"]
+
+
+# ---------------------------------------------------------------- who is let in
+
+
+@pytest.mark.parametrize("path", ["/token", "/token/userInfo", "/schema", "/schema/s", "/schema/s/1"])
+def test_oss_flavor_has_neither_tokens_nor_schemas(path: str) -> None:
+    answer = Rig().send("GET", path)
+    assert (answer.status, json.loads(answer.body)["message"]) == (404, f"No static resource api{path}.")
+    assert Rig().send("POST", path, GOOD).status == 404
+
+
+def test_nothing_is_done_without_a_token() -> None:
+    server = rig()
+    expected = {"message": "Token cannot be null or empty", "error": "INVALID_TOKEN", "timestamp": server.now}
+    assert refusal(server) == expected
+    assert refusal(server, "POST", "/metadata/taskdefs", [{"name": "t"}]) == expected
+    assert refusal(server, "GET", "/no/such/path") == expected
+    assert refusal(server, "GET", "/token/userInfo") == expected
+    server.token = ""
+    assert refusal(server) == expected
+    log_in(server)
+    assert server.get("/metadata/taskdefs") == []
+    assert server.send("GET", "/no/such/path").status == 404
+
+
+def test_state_of_the_server_is_told_without_a_token() -> None:
+    server = rig()
+    assert server.get("/root/health")["healthy"]
+    assert server.get("/health")["healthy"]
+    assert "dev server" in server.get("/version")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"keyId": "key"},
+        {"keyId": "key", "keySecret": "wrong"},
+        {"keyId": "other", "keySecret": "s3cret"},
+        {"keyId": None, "keySecret": None},
+    ],
+)
+def test_wrong_key_or_secret_gets_no_token(body: Any) -> None:
+    told = refusal(rig(), "POST", "/token", body)
+    # With either of these the official client would ask for a token again before it asks for a token.
+    assert told["error"] not in {"INVALID_TOKEN", "EXPIRED_TOKEN"}
+    assert "s3cret" not in json.dumps(told)
+
+
+def test_token_is_good_for_its_lifetime_to_the_millisecond() -> None:
+    server = rig()
+    log_in(server)
+    server.sleep(LIFETIME - 0.001)
+    assert server.get("/metadata/taskdefs") == []
+    server.sleep(0.001)
+    assert refusal(server) == {
+        "message": "Token has expired",
+        "error": "EXPIRED_TOKEN",
+        "timestamp": server.now,
+    }
+    log_in(server)
+    assert server.get("/metadata/taskdefs") == []
+
+
+def test_token_that_was_tampered_with_is_refused() -> None:
+    server = rig()
+    log_in(server)
+    head, claims, signature = (server.token or "").split(".")
+    later = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    later["exp"] += 1e9
+    forged = base64.urlsafe_b64encode(json.dumps(later).encode()).decode().rstrip("=")
+    for token in (f"{head}.{forged}.{signature}", f"{head}.{claims}.", "nonsense", "é", "..", signature):
+        server.token = token
+        assert refusal(server)["error"] == "INVALID_TOKEN"
+        assert refusal(server)["message"] == "Token is invalid"
+
+
+def test_token_of_another_server_is_refused() -> None:
+    server, other = rig(), Rig(orkes=Orkes(Tokens(b"another signature", LIFETIME, CREDENTIALS)))
+    log_in(other)
+    server.token = other.token
+    assert refusal(server)["error"] == "INVALID_TOKEN"
+
+
+def test_holder_of_a_token_is_told() -> None:
+    server = rig()
+    log_in(server)
+    assert server.get("/token/userInfo")["id"] == "key"
+
+
+def test_without_a_key_everybody_is_let_in_and_gets_a_token() -> None:
+    server = rig(None)
+    assert server.get("/metadata/taskdefs") == []
+    assert server.get("/token/userInfo")["id"] == "anonymous"
+    for body in ({}, GOOD):
+        server.token = server.ok("POST", "/token", body)["token"]
+        assert server.get("/metadata/taskdefs") == []
+    server.token = "of another server"
+    assert server.get("/metadata/taskdefs") == []
+
+
+def test_configuration_that_cannot_work_is_refused() -> None:
+    for options in ({"auth": CREDENTIALS}, {"flavor": "orks"}, {"flavor": "orkes", "token_lifetime": 0.0}):
+        with pytest.raises(ConfigurationError, match=r"flavor|token_lifetime"):
+            DevServer(**options)  # type: ignore[arg-type]  # what the check is for
+
+
+# ---------------------------------------------------------------- our own client
+
+
+class Watched(httpx.AsyncBaseTransport):
+    """Counts how many tokens were asked for, and what was refused."""
+
+    def __init__(self, server: DevServer) -> None:
+        self._transport = server.transport()
+        self.tokens = 0
+        self.refused = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        self.tokens += request.url.path == "/api/token"
+        self.refused += response.status_code == 401
+        return response
+
+
+def client_of(
+    transport: httpx.AsyncBaseTransport, secret: str = "s3cret", minutes: float = 45
+) -> ConductorClient:
+    return ConductorClient(
+        Configuration(
+            transport=transport,
+            authentication_settings=AuthenticationSettings("key", secret),
+            auth_token_ttl_min=minutes,
+            environ={},
+        )
+    )
+
+
+@pytest.mark.virtual_time
+async def test_our_client_renews_its_token_before_it_expires() -> None:
+    watched = Watched(DevServer(flavor="orkes", auth=CREDENTIALS, token_lifetime=LIFETIME))
+    async with client_of(watched, minutes=LIFETIME / 60) as client:
+        for _ in range(10):
+            with pytest.raises(NotFoundError):
+                await client.get_task("t")
+            await anyio.sleep(LIFETIME / 4)
+    assert (watched.tokens, watched.refused) == (3, 0)
+
+
+@pytest.mark.virtual_time
+async def test_our_client_recovers_from_a_token_that_expired_early() -> None:
+    watched = Watched(DevServer(flavor="orkes", auth=CREDENTIALS, token_lifetime=LIFETIME))
+    async with client_of(watched) as client:
+        for _ in range(3):
+            with pytest.raises(NotFoundError):
+                await client.get_task("t")
+            await anyio.sleep(2 * LIFETIME)
+    assert (watched.tokens, watched.refused) == (3, 2)
+
+
+@pytest.mark.virtual_time
+async def test_our_client_tells_that_its_secret_is_wrong() -> None:
+    server = DevServer(flavor="orkes", auth=CREDENTIALS)
+    async with client_of(server.transport(), secret="wrong") as client:
+        with pytest.raises(AuthorizationError, match="Invalid key or secret"):
+            await client.get_task("t")
+
+
+@pytest.mark.virtual_time
+async def test_our_client_works_with_a_server_that_has_no_tokens() -> None:
+    watched = Watched(DevServer())
+    async with client_of(watched) as client:
+        for _ in range(2):
+            with pytest.raises(NotFoundError, match="Task not found"):
+                await client.get_task("t")
+    assert (watched.tokens, watched.refused) == (1, 0)
