@@ -14,6 +14,8 @@ the environment; after it no process and no thread may be left.
 
 The real server: tests that ask for ``conductor_url`` (marked ``real_server`` thereby) run under
 ``pytest --real-server``, which starts one, or with ``CONDUCTOR_SERVER_URL`` set, which names one.
+``--real-server=postgres`` and ``--real-server=redis`` start it with that back end in place of SQLite, or say
+that the named one has it.
 
 Hypothesis: profile ``fast``, or ``ci`` (the same every time) where ``CI`` is set, or the one that
 ``--hypothesis-profile`` names; ``full`` is the long one. Tests marked ``full`` run under that one only.
@@ -65,9 +67,16 @@ unavailable_key = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--real-server", action="store_true", help="start a real Conductor server for the tests that need one"
-    )
+    # One option for each value, so that what follows the bare one is never taken for its value.
+    for backend in real_server.BACKENDS:
+        parser.addoption(
+            *(["--real-server"] if backend == real_server.DEFAULT_BACKEND else []),
+            f"--real-server={backend}",
+            dest="real_server",
+            action="store_const",
+            const=backend,
+            help=f"start a real Conductor server on {backend} for the tests that need one",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -163,7 +172,7 @@ def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs the real server, and skip what is not wanted."""
-    is_wanted = config.getoption("--real-server") or config.stash[url_key]
+    is_wanted = config.getoption("real_server") or config.stash[url_key]
     no_server = pytest.mark.skip(reason="needs a Conductor server: --real-server or CONDUCTOR_SERVER_URL")
     is_full = config.getoption("--hypothesis-profile") == "full"
     too_long = pytest.mark.skip(reason="takes long: --hypothesis-profile=full")
@@ -177,14 +186,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def conductor_url(pytestconfig: pytest.Config) -> Iterator[str]:
+def conductor_backend(pytestconfig: pytest.Config) -> str:
+    """Return what the real server keeps its data in."""
+    return str(pytestconfig.getoption("real_server") or real_server.DEFAULT_BACKEND)
+
+
+@pytest.fixture(scope="session")
+def conductor_url(pytestconfig: pytest.Config, conductor_backend: str) -> Iterator[str]:
     """Return the API's base URL of a real Conductor server, shared by the whole session."""
     if named := pytestconfig.stash[url_key]:
         yield named
         return
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(real_server.running())
+            url = stack.enter_context(real_server.running(conductor_backend))
         except real_server.UnavailableError as error:
             pytestconfig.stash[unavailable_key] = str(error)
             pytest.skip(f"no real Conductor server: {error}")

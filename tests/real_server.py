@@ -36,6 +36,9 @@ SHA256 = "6b1615a5beb82bbbfa05219d0f1b84440aa8c0bef1371662803ef5588d7d507b"
 COORDINATES = f"org.conductoross:conductor-server:{VERSION}:jar:boot"
 COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
+BACKENDS = ("sqlite",)
+DEFAULT_BACKEND = "sqlite"
+
 OLDEST_JAVA = 21
 START_TIMEOUT = 180.0
 """Seconds until it answers; 14 on an idle machine."""
@@ -178,7 +181,7 @@ def java_version(program: Path) -> int:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
+def running(backend: str = DEFAULT_BACKEND) -> Iterator[str]:
     """Start a server of one's own; yield its API's base URL; end it.
 
     Raises:

@@ -1,0 +1,51 @@
+"""Every case on every server: the dev server, in process and on a socket, and a real one where there is one."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+from conformance_cases import BACKENDS, Backend, Case, all_cases
+from conformance_servers import Outcome, run_in_process
+
+SERVERS = {
+    "test_case_in_process": ("dev-fill", "dev-first"),
+    "test_case_on_a_socket": ("dev-socket",),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Pair each case with each server."""
+    if "case" not in metafunc.fixturenames:
+        return
+    names = SERVERS.get(metafunc.function.__name__) or (metafunc.config.getoption("real_server") or "sqlite",)
+    pairs = [pair(BACKENDS[name], case) for name in names for case in all_cases()]
+    metafunc.parametrize(("backend", "case"), pairs)
+
+
+def pair(backend: Backend, case: Case) -> object:
+    """Return a case on a back end, with what is known beforehand."""
+    marks = []
+    if not case.fits(backend):
+        marks.append(pytest.mark.skip(reason=f"not on {backend.name}: {case.why}"))
+    elif why := case.why_broken(backend):
+        marks.append(pytest.mark.xfail(strict=True, reason=why))
+    return pytest.param(backend, case, id=f"{backend.name}-{case.id}", marks=marks)
+
+
+def test_case_in_process(backend: Backend, case: Case, shown: Counter[str]) -> None:
+    shown[backend.name] += 1
+    run_in_process(case, backend)
+
+
+def test_case_on_a_socket(
+    backend: Backend, case: Case, shown: Counter[str], socket_outcomes: Mapping[str, Outcome]
+) -> None:
+    shown[backend.name] += 1
+    socket_outcomes[case.id].show()
+
+
+def test_case_on_the_real_server(
+    backend: Backend, case: Case, shown: Counter[str], real_outcomes: Mapping[str, Outcome]
+) -> None:
+    shown[backend.name] += 1
+    real_outcomes[case.id].show()
