@@ -104,7 +104,7 @@ class Decider:
             return self._complete(workflow, task if is_forgiven else None, now)
         if is_forgiven:
             # Only here: the server does not store this status on the last task of a workflow.
-            task.status = "COMPLETED_WITH_ERRORS"
+            task.become("COMPLETED_WITH_ERRORS", now)
         task.is_executed = True
         return self._schedule(workflow, following, now)
 
@@ -142,11 +142,12 @@ class Decider:
         workflow.updated = now
         if found > payloads.LIMIT:
             reason = payloads.too_large_for_task(found, task.task_id, workflow.workflow_id)
-            task.close("FAILED_WITH_TERMINAL_ERROR", now)
             task.input, task.reason = {}, reason
+            task.close("FAILED_WITH_TERMINAL_ERROR", now)
             return Ending("FAILED", reason)
         if found > payloads.INLINE_LIMIT:
             task.external_input = f"{self._new_id()}.json"
+        task.become("SCHEDULED", now)
         self._queues.push(task, delay, now)
         return None
 
@@ -179,8 +180,8 @@ class Decider:
     def reopen(self, workflow: WorkflowRecord, tasks: list[TaskRecord], now: int) -> None:
         """Schedule, without delay, a further attempt of each of these tasks of a workflow that had ended."""
         self._store.revive(workflow)
-        workflow.status, workflow.reason = "RUNNING", None
-        workflow.retried = workflow.updated = now
+        workflow.reason, workflow.retried = None, now
+        workflow.become("RUNNING", now)
         for task in tasks:
             task.is_retried = task.is_executed = True
             again = self.attempt_after(task, now)
@@ -218,9 +219,8 @@ class Decider:
         self, workflow: WorkflowRecord, ending: Ending, now: int, forgiven: TaskRecord | None = None
     ) -> None:
         self._compute_output(workflow)
-        workflow.status = ending.status
-        workflow.reason = ending.reason
-        workflow.ended = workflow.updated = now
+        workflow.reason, workflow.ended = ending.reason, now
+        workflow.become(ending.status, now)
         for task in workflow.tasks:
             if task.status in FAILED_TASK and task is not forgiven:
                 workflow.failed_references[task.reference] = None

@@ -13,6 +13,7 @@ import attrs
 
 from anyworker.devserver import complaints, errors, payloads
 from anyworker.devserver.catalog import Catalog
+from anyworker.devserver.changes import Listener
 from anyworker.devserver.deadlines import Deadlines
 from anyworker.devserver.decider import Decider
 from anyworker.devserver.plans import Plan
@@ -52,6 +53,7 @@ class Engine:
         self._waiting = waiting
         self._chance = chance
         self._deadlines = Deadlines()
+        self.on_change = list[Listener]()
         self.catalog = Catalog()
         self.store = Store(max_finished)
         self.queues = Queues(waiting, self._deadlines, self._take)
@@ -102,11 +104,12 @@ class Engine:
             priority=request.priority,
             task_to_domain=request.task_to_domain,
             external_input=request.external_input,
-            updated=now,
+            listeners=self.on_change,
         )
         if found > payloads.WORKFLOW_INPUT_INLINE_LIMIT:
             workflow.external_input = f"{self.new_id()}.json"
         self.store.add_workflow(workflow)
+        workflow.become("RUNNING", now)
         self.decider.decide(workflow, now)
         return workflow_id
 
@@ -138,12 +141,12 @@ class Engine:
         return poll
 
     def _take(self, task: TaskRecord, poll: Poll, now: int) -> None:
-        task.status = "IN_PROGRESS"
         task.poll_count += 1
         task.updated = now
         task.started = task.started or now
         task.callback_after = 0
         task.worker_id = poll.worker_id
+        task.become("IN_PROGRESS", now)
         self.decider.watch(task.workflow, now)
 
     # Updates
@@ -192,8 +195,8 @@ class Engine:
         if report.is_large:
             status = self._measure_output(task, status)
         if status == "IN_PROGRESS":
-            task.status = "SCHEDULED"
             task.updated = now
+            task.become("SCHEDULED", now)
             self.queues.push(task, report.callback_after * 1000, now)
         else:
             task.close(status, now)

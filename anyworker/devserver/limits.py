@@ -39,8 +39,8 @@ def expire(task: TaskRecord, now: int) -> Ending | None:
     for due, is_response, reason in _limits(task, now):
         if now < due:
             continue
-        task.close("TIMED_OUT", now)
         task.reason = reason
+        task.close("TIMED_OUT", now)
         if not is_response and task.step.definition.timeout_policy == "TIME_OUT_WF":
             return Ending("TIMED_OUT", reason)
         return None

@@ -28,8 +28,7 @@ class Operations:
         if workflow.is_terminal:
             raise errors.workflow_has_ended(_short(workflow))
         if workflow.status != "PAUSED":
-            workflow.status = "PAUSED"
-            workflow.updated = now
+            workflow.become("PAUSED", now)
             self._decider.watch(workflow, now)
 
     def resume(self, workflow_id: str, now: int) -> None:
@@ -41,8 +40,8 @@ class Operations:
         workflow = self._store.workflow(workflow_id)
         if workflow.status != "PAUSED":
             raise errors.workflow_not_paused(workflow_id, workflow.status)
-        workflow.status = "RUNNING"
-        workflow.retried = workflow.updated = now
+        workflow.retried = now
+        workflow.become("RUNNING", now)
         self._decider.decide(workflow, now)
 
     def terminate(self, workflow_id: str, reason: str | None, now: int) -> None:
@@ -92,9 +91,9 @@ class Operations:
         self._store.revive(workflow)
         self._store.remove_tasks(workflow)
         workflow.tasks, workflow.output = [], {}
-        workflow.status, workflow.reason = "RUNNING", None
-        workflow.created = workflow.updated = now
+        workflow.reason, workflow.created = None, now
         workflow.ended = workflow.retried = 0
+        workflow.become("RUNNING", now)
         self._decider.decide(workflow, now)
 
     def reset_callbacks(self, workflow_id: str, now: int) -> None:

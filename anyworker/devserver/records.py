@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from anyworker.devserver.changes import Change, Listener
 from anyworker.devserver.deadlines import Deadline
 from anyworker.devserver.plans import Plan, Step
 
@@ -41,11 +42,23 @@ class WorkflowRecord:
     failed_names: dict[str, None] = attrs.field(factory=dict)
     check: Deadline | None = None
     """When the next of its timeouts may be due."""
+    listeners: list[Listener] = attrs.field(factory=list)
+    """Told about each change of its status and of its tasks'."""
 
     @property
     def is_terminal(self) -> bool:
         """Whether it has ended."""
         return self.status in TERMINAL_WORKFLOW
+
+    def become(self, status: str, now: int) -> None:
+        """Give it a status, and tell those who listen."""
+        self.status = status
+        self.updated = now
+        if not self.listeners:
+            return
+        change = Change(now, self.workflow_id, self.plan.name, None, None, None, status, None, self.reason)
+        for tell in self.listeners:
+            tell(change)
 
     def latest(self, reference: str) -> "TaskRecord | None":
         """Return the last attempt under a reference name."""
@@ -149,12 +162,31 @@ class TaskRecord:
         """Whether no update can change it any more."""
         return self.status not in LIVE_TASK
 
+    def become(self, status: str, now: int) -> None:
+        """Give it a status, and tell those who listen; what they are to see besides is set before."""
+        self.status = status
+        if not self.workflow.listeners:
+            return
+        change = Change(
+            at=now,
+            workflow_id=self.workflow.workflow_id,
+            workflow_name=self.workflow.plan.name,
+            task_id=self.task_id,
+            reference=self.reference,
+            task_type=self.task_type,
+            status=status,
+            worker_id=self.worker_id,
+            reason=self.reason,
+        )
+        for tell in self.workflow.listeners:
+            tell(change)
+
     def close(self, status: str, now: int) -> None:
         """Give it a terminal status."""
-        self.status = status
         self.ended = now
         if self.updated == 0:
             self.updated = now
+        self.become(status, now)
 
     def queue_wait(self, now: int) -> int:
         """Return what the server calls the wait in the queue, in milliseconds."""
