@@ -1,7 +1,6 @@
 """What the server answers when it refuses: statuses and bodies as Conductor OSS 3.32 sends them."""
 
 from collections.abc import Sequence
-from urllib.parse import unquote
 
 import msgspec
 
@@ -134,8 +133,8 @@ def task_definition_not_found(name: str) -> RequestRefused:
 
 
 def unknown_path(path: str) -> RequestRefused:
-    """Refuse a path that the server does not have."""
-    shown = "/".join(part for part in unquote(path).split("/") if part)
+    """Refuse a path, percent-encoded as it was sent, that the server does not have."""
+    shown = "/".join(part.partition(";")[0] for part in path.split("/") if part)
     return not_found(f"No static resource {shown}.")
 
 

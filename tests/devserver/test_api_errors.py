@@ -230,3 +230,19 @@ def test_headers_are_the_real_servers() -> None:
     closing = [(b"content-type", b"application/json"), (b"connection", b"close")]
     assert rig.send("POST", "/tasks", {}).headers() == closing
     assert rig.send("POST", "/tasks").headers() == closing
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/nope/a%20b", "nope/a%20b"),
+        ("/nope//a/", "nope/a"),
+        ("/nope/x;y=1/z", "nope/x/z"),
+        ("/nope/;a/b", "nope//b"),
+        ("/nope/a%3Bb", "nope/a%3Bb"),
+        ("/nope/../%2e%2e/a", "nope/../%2e%2e/a"),
+    ],
+)
+def test_unknown_path_is_named_as_it_was_sent(path: str, shown: str) -> None:
+    answer = Rig().send("GET", path)
+    assert (answer.status, json.loads(answer.body)["message"]) == (404, f"No static resource api/{shown}.")
