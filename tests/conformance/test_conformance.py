@@ -1,4 +1,4 @@
-"""Every case on every server: the dev server, in process and on a socket, and a real one where there is one."""
+"""Every case on every server: the dev server, in process and on a socket, and a real one if there is one."""
 
 from collections import Counter
 from collections.abc import Mapping
