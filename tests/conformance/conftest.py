@@ -10,7 +10,7 @@ from conformance_servers import Outcome, run_beside
 
 from anyworker.devserver.serve import serve_in_thread
 
-pytest.register_assert_rewrite(*conformance_cases.case_modules())
+pytest.register_assert_rewrite("captures", *conformance_cases.case_modules())
 
 Outcomes = Mapping[str, Outcome]
 

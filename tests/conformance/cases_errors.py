@@ -1,0 +1,160 @@
+"""Section 4 of the contract: every captured error, its status and each field of its body."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from black_box import UNKNOWN, Conductor, Reply, ids
+from captures import WIRE, Stage
+from conformance_cases import CaseFunction, case
+
+Refusal = Callable[[Stage], Awaitable[Reply]]
+
+
+def sending(method: str, path: str, body: Any = None) -> Refusal:
+    """Send JSON; ``<name>`` in the path stands for the case's own name."""
+
+    async def refuse(stage: Stage) -> Reply:
+        return await stage.conductor.request(method, own(stage, path), json=body)
+
+    return refuse
+
+
+def sending_raw(path: str, content: bytes, content_type: str = "application/json") -> Refusal:
+    async def refuse(stage: Stage) -> Reply:
+        headers = {"content-type": content_type}
+        return await stage.conductor.request("POST", path, content=content, headers=headers)
+
+    return refuse
+
+
+def with_workflow(method: str, path: str, body: Any = None) -> Refusal:
+    """Send JSON about a workflow that runs."""
+
+    async def refuse(stage: Stage) -> Reply:
+        return await stage.conductor.request(method, path.format(await stage.start()), json=body)
+
+    return refuse
+
+
+def with_task(**fields: Any) -> Refusal:
+    """Send an update of a task in hand."""
+
+    async def refuse(stage: Stage) -> Reply:
+        await stage.start()
+        return await stage.conductor.request("POST", "/tasks", json=ids(await stage.take()) | fields)
+
+    return refuse
+
+
+def starting(**fields: Any) -> Refusal:
+    async def refuse(stage: Stage) -> Reply:
+        return await stage.conductor.request("POST", "/workflow", json={"name": stage["hello"]} | fields)
+
+    return refuse
+
+
+def registering(**fields: Any) -> Refusal:
+    return sending("POST", "/metadata/taskdefs", [fields])
+
+
+def own(stage: Stage, text: str) -> str:
+    for old, new in stage.names.items():
+        text = text.replace(f"<{old}>", new)
+    return text
+
+
+async def updating_unknown_task(stage: Stage) -> Reply:
+    body = {"workflowInstanceId": await stage.start(), "taskId": UNKNOWN, "status": "COMPLETED"}
+    return await stage.conductor.request("POST", "/tasks", json=body)
+
+
+async def terminating_completed(stage: Stage) -> Reply:
+    conductor = stage.conductor
+    workflow_id, task = await conductor.begin(await conductor.single())
+    await conductor.update(task, "COMPLETED")
+    return await conductor.request("DELETE", f"/workflow/{workflow_id}")
+
+
+async def registering_again(stage: Stage) -> Reply:
+    body = stage.request("request-workflowdef")
+    return await stage.conductor.request("POST", "/metadata/workflow", json=body)
+
+
+BAD_NUMBERS = {
+    "responseTimeoutSeconds": 0,
+    "retryCount": -1,
+    "pollTimeoutSeconds": -1,
+    "backoffScaleFactor": 0,
+}
+TWICE = {"name": "x", "tasks": [{"name": "greet", "taskReferenceName": "a"}] * 2}
+TOTAL = {"timeoutSeconds": 30, "totalTimeoutSeconds": 20, "responseTimeoutSeconds": 1}
+LARGE = {"x": "x" * (11 << 20)}
+
+REFUSALS: dict[str, Refusal] = {
+    "400-empty-ids": sending("POST", "/tasks", {"workflowInstanceId": "", "taskId": "", "status": "FAILED"}),
+    "400-long-poll-timeout": sending("GET", "/tasks/poll/batch/<greet>?timeout=5001"),
+    "400-missing-ids": sending("POST", "/tasks", {"status": "COMPLETED"}),
+    "400-start-no-name": sending("POST", "/workflow", {}),
+    "400-start-null-input": starting(input=None),
+    "400-start-priority": starting(priority=100),
+    "400-taskdef-bad-numbers": registering(name="x", **BAD_NUMBERS),
+    "400-taskdef-empty-list": sending("POST", "/metadata/taskdefs", []),
+    "400-taskdef-no-name": registering(),
+    "400-taskdef-response-timeout": registering(name="x", timeoutSeconds=30),
+    "400-taskdef-total-timeout": registering(name="x", **TOTAL),
+    "400-workflowdef-duplicate-reference": sending("POST", "/metadata/workflow", TWICE),
+    "400-workflowdef-empty": sending("POST", "/metadata/workflow", {}),
+    "404-by-reference-sync": with_workflow("POST", "/tasks/{}/nosuch/COMPLETED/sync", {}),
+    "404-get-unknown-task": sending("GET", f"/tasks/{UNKNOWN}"),
+    "404-get-unknown-workflow": sending("GET", f"/workflow/{UNKNOWN}"),
+    "404-retry-running-workflow": with_workflow("POST", "/workflow/{}/retry"),
+    "404-start-unknown-workflow": sending("POST", "/workflow", {"name": "nosuch", "version": 1}),
+    "404-taskdef-get-unknown": sending("GET", "/metadata/taskdefs/nosuch"),
+    "404-taskdef-put-unknown": sending("PUT", "/metadata/taskdefs", {"name": "nosuch"}),
+    "404-unknown-path": sending("GET", "/token"),
+    "404-update-unknown-task": updating_unknown_task,
+    "404-update-unknown-workflow": sending(
+        "POST", "/tasks", {"workflowInstanceId": UNKNOWN, "taskId": UNKNOWN, "status": "COMPLETED"}
+    ),
+    "404-workflowdef-get-unknown": sending("GET", "/metadata/workflow/nosuch"),
+    "405-wrong-method": sending("PUT", "/tasks", {}),
+    "409-restart-running-workflow": with_workflow("POST", "/workflow/{}/restart"),
+    "409-terminate-completed-workflow": terminating_completed,
+    "409-workflowdef-exists": registering_again,
+    "500-bad-json": sending_raw("/tasks", b'{"taskId":'),
+    "500-bad-number-parameter": sending("GET", "/tasks/poll/batch/<greet>?timeout=1.5"),
+    "500-bad-status": with_task(status="TIMED_OUT"),
+    "500-content-type": sending_raw("/tasks", b"{}", "text/plain"),
+    "500-log-without-text": with_task(status="COMPLETED", logs=[{}]),
+    "500-missing-parameter": sending("GET", "/tasks/queue/size"),
+    "500-nan": sending_raw("/tasks", b'{"outputData":{"x":NaN}}'),
+    "500-no-body": sending("POST", "/tasks"),
+    "500-no-status": with_task(),
+    "500-output-not-an-object": with_task(status="COMPLETED", outputData=[1]),
+    "500-resume-not-paused": with_workflow("PUT", "/workflow/{}/resume"),
+    "500-start-input-too-large": starting(input=LARGE),
+    "500-string-too-long": sending_raw("/tasks", b'{"outputData":{"x":"' + b"x" * 20_000_001 + b'"}}'),
+    "500-taskdef-delete-unknown": sending("DELETE", "/metadata/taskdefs/nosuch"),
+    "500-taskdef-not-a-list": sending("POST", "/metadata/taskdefs", {"name": "x"}),
+    "500-update-v2-missing-ids": sending("POST", "/tasks/update-v2", {}),
+}
+SQL_ONLY = {"500-log-without-text": "13: without an index logs are not stored, so none is missed"}
+
+
+def refusal(name: str, refuse: Refusal) -> CaseFunction:
+    async def compare(conductor: Conductor) -> None:
+        stage = Stage(conductor)
+        await stage.set()
+        reply = await refuse(stage)
+        assert reply.status == int(name[:3])
+        assert reply.content_type == "application/json"
+        stage.alike(reply.body, f"error-{name}")
+
+    return compare
+
+
+for _name in sorted(path.stem.removeprefix("error-") for path in WIRE.glob("error-*.json")):
+    _why = SQL_ONLY.get(_name, "")
+    case(f"4-{_name}", only=("dev", "sqlite", "postgres") if _why else (), why=_why)(
+        refusal(_name, REFUSALS[_name])
+    )
