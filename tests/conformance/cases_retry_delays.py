@@ -1,4 +1,4 @@
-"""Section 5.6 of the contract: how long a retry waits. Tasks are failed unpolled, so that little waits here."""
+"""Section 5.6 of the contract: how long a retry waits. Tasks are failed unpolled: little waits here."""
 
 from typing import Any
 
