@@ -6,14 +6,15 @@ import typing
 from collections import abc
 from collections.abc import Callable, Mapping
 from enum import Enum
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any
 
 from anyworker.errors import DeclarationError, SerializationError
-from anyworker.values.constraints import constrained
-from anyworker.values.fields import evaluated, fields_of, is_named_tuple, names_around
+from anyworker.values import docstrings
+from anyworker.values.constraints import Described, annotated
+from anyworker.values.fields import evaluated, fields_of, is_named_tuple, names_around, substituted
 from anyworker.values.jsonable import to_jsonable
-from anyworker.values.objects import Absent, Member, Members, ModelShape, ObjectShape
+from anyworker.values.objects import Member, Members, ModelShape, ObjectShape, absent_means
 from anyworker.values.scalars import (
     ANY,
     BYTES,
@@ -49,15 +50,6 @@ _MAPS: dict[Any, Callable[[dict[object, object]], object] | None] = {
     collections.OrderedDict: collections.OrderedDict,
 }
 _TRANSPARENT = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
-
-
-def absent_means(shape: Shape, *, has_default: bool) -> Absent:
-    """Say what an absent key means for a parameter or a member of that shape."""
-    if has_default:
-        return Absent.LEFT_OUT
-    # Any takes null, and yet its absence is a mistake: only a union says that None is meant.
-    is_optional = NoneType in shape.accepts and shape is not ANY
-    return Absent.NONE if is_optional else Absent.REFUSED
 
 
 class ShapeBuilder:
@@ -160,7 +152,7 @@ class ShapeBuilder:
 
     def _composed(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         if origin is typing.Annotated:
-            return constrained(self.shape(arguments[0]), arguments[1:])
+            return annotated(self.shape(arguments[0]), arguments[1:])
         if origin in {typing.Union, UnionType}:
             return self._union(arguments)
         if origin is typing.Literal:
@@ -178,7 +170,11 @@ class ShapeBuilder:
         raise _unknown(annotation)
 
     def _union(self, arguments: tuple[Any, ...]) -> Shape:
-        options = tuple(dict.fromkeys(self.shape(argument) for argument in arguments))
+        shapes = (self.shape(argument) for argument in arguments)
+        # What tells options apart looks at the shapes themselves, not at words about them.
+        options = tuple(
+            dict.fromkeys(shape.base if isinstance(shape, Described) else shape for shape in shapes)
+        )
         if options not in self._built:
             self._built[options] = union = UnionShape(options, self.tried)
             self._unfinished.append(union.arrange)
@@ -211,7 +207,7 @@ class ShapeBuilder:
     def _key(self, annotation: Any) -> Shape:
         """Return the shape of a mapping's keys, which in JSON are text."""
         shape = self.shape(annotation)
-        if shape is INT:
+        if isinstance(shape, Leaf) and shape.convert is INT.convert:
             return INT_KEY
         if isinstance(annotation, type) and issubclass(annotation, Enum):
             members = [
@@ -230,7 +226,8 @@ class ShapeBuilder:
         if issubclass(kind, Enum):
             shape = _enum(kind)
         elif callable(validate := getattr(kind, "model_validate", None)):
-            shape = ModelShape(kind.__name__, validate, {**dict.fromkeys(JSON_TYPES, 6), dict: 2})
+            accepts: dict[type, int] = {**dict.fromkeys(JSON_TYPES, 6), dict: 2}
+            shape = ModelShape(kind.__name__, validate, accepts, getattr(kind, "model_json_schema", None))
         elif kind in LEAVES:
             shape = LEAVES[kind]
         elif (base := next((base for base in (str, int, bytes) if issubclass(kind, base)), None)) is not None:
@@ -245,38 +242,39 @@ class ShapeBuilder:
         if fields is None:
             raise _unknown(annotation)
         build = None if typing.is_typeddict(kind) else kind
-        shape = ObjectShape(kind.__name__, build, is_positional=is_named_tuple(kind))
+        shape = ObjectShape(
+            kind.__name__,
+            build,
+            is_positional=is_named_tuple(kind),
+            description=docstrings.summary(kind),
+        )
         self._built[annotation] = shape
         outer, self._owner = self._owner, annotation
         try:
             parts = [
-                (field, self.part(_substituted(field.annotation, arguments), has_default=field.has_default))
+                (field, self.part(substituted(field.annotation, arguments), has_default=field.has_default))
                 for field in fields
             ]
         finally:
             self._owner = outer
 
+        texts = docstrings.parameters(kind)
+
         def complete() -> None:
-            shape.members = Members(
-                tuple(
-                    Member(field.key, field.name, part, absent_means(part, has_default=field.has_default))
-                    for field, part in parts
-                ),
-                is_strict=self._is_strict,
+            members = (
+                Member(
+                    field.key,
+                    field.name,
+                    part,
+                    absent_means(part, has_default=field.has_default),
+                    texts.get(field.name or field.key),
+                )
+                for field, part in parts
             )
+            shape.members = Members(tuple(members), is_strict=self._is_strict)
 
         self._unfinished.insert(0, complete)
         return shape
-
-
-def _substituted(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
-    """Put a generic class's arguments in the place of its type variables."""
-    if isinstance(annotation, typing.TypeVar):
-        return arguments.get(annotation, annotation)
-    variables = getattr(annotation, "__parameters__", ())
-    if not arguments or not variables or isinstance(annotation, type):
-        return annotation
-    return annotation[tuple(arguments.get(variable, variable) for variable in variables)]
 
 
 def _enum(kind: type[Enum]) -> Leaf:

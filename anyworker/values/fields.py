@@ -79,6 +79,16 @@ def names_around(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {**namespace, **(vars(module) if module is not None else {})}
 
 
+def substituted(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+    """Put a generic class's arguments in the place of its type variables."""
+    if isinstance(annotation, typing.TypeVar):
+        return arguments.get(annotation, annotation)
+    variables = getattr(annotation, "__parameters__", ())
+    if not arguments or not variables or isinstance(annotation, type):
+        return annotation
+    return annotation[tuple(arguments.get(variable, variable) for variable in variables)]
+
+
 def _dataclass_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
     parameters = inspect.signature(kind).parameters
     for name, parameter in parameters.items():

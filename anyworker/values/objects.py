@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from types import NoneType
 
 import attrs
 
 from anyworker.values.paths import item, member
-from anyworker.values.scalars import construct
-from anyworker.values.shapes import Convert, Misfit, Problem, Shape, is_constant
+from anyworker.values.scalars import ANY, construct
+from anyworker.values.shapes import Convert, Misfit, Problem, Schema, Shape, TupleShape, Write, is_constant
 
 
 class Absent(Enum):
@@ -18,6 +19,15 @@ class Absent(Enum):
     """The function or the class has a default of its own."""
     NONE = "none"
     """The type allows null and there is no default."""
+
+
+def absent_means(shape: Shape, *, has_default: bool) -> Absent:
+    """Say what an absent key means for a parameter or a member of that shape."""
+    if has_default:
+        return Absent.LEFT_OUT
+    # Any takes null, and yet its absence is a mistake: only a union says that None is meant.
+    is_optional = NoneType in shape.accepts and shape.form != ANY.form
+    return Absent.NONE if is_optional else Absent.REFUSED
 
 
 _MISSING = object()
@@ -33,6 +43,7 @@ class Member:
     """Its name in Python; None for a tag, which is checked and not kept."""
     shape: Shape
     absent: Absent
+    description: str | None = None
 
 
 class Members:
@@ -50,7 +61,7 @@ class Members:
         self._constants = tuple(
             (member.key, member.shape.convert) for member in members if is_constant(member.shape)
         )
-        self._is_strict = is_strict
+        self.is_strict = is_strict
         self._rows: tuple[tuple[str, str | None, Convert, Absent], ...] = tuple(
             (member.key, member.name, member.shape.convert, member.absent) for member in members
         )
@@ -90,11 +101,24 @@ class Members:
                 continue
             if name is not None:
                 gathered[name] = converted
-        if self._is_strict and not self.keys.issuperset(given):
+        if self.is_strict and not self.keys.issuperset(given):
             problems = (problems or []) + self._unknown(given)
         if problems:
             raise Misfit(problems)
         return gathered
+
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of an object with these members."""
+        written: Schema = {"type": "object", "properties": {}}
+        for part in self.members:
+            schema = write(part.shape)
+            if part.description is not None:
+                schema = {"description": part.description, **schema}
+            written["properties"][part.key] = schema
+        required = [part.key for part in self.members if part.absent is Absent.REFUSED]
+        if required:
+            written["required"] = required
+        return {**written, "additionalProperties": not self.is_strict}
 
     def _missing(self, key: str) -> Problem:
         shape = next(member.shape for member in self.members if member.key == key)
@@ -116,6 +140,7 @@ class ObjectShape:
     """Filled in last, because classes may refer to themselves."""
     is_positional: bool = False
     """Whether an array of the values in order fits as well: a NamedTuple."""
+    description: str | None = None
 
     @property
     def form(self) -> str:
@@ -141,6 +166,16 @@ class ObjectShape:
         gathered = self.members.gather(value)
         return gathered if self.build is None else construct(self.build, self.name, **gathered)
 
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of an object, or of an array of its values in order where that fits, too."""
+        written = self.members.schema(write)
+        if self.is_positional:
+            members = self.members.members
+            needed = [place for place, part in enumerate(members, 1) if part.absent is Absent.REFUSED]
+            items = TupleShape(self.name, tuple(part.shape for part in members)).schema(write)
+            written = {"anyOf": [written, {**items, "minItems": max(needed, default=0)}]}
+        return written if self.description is None else {"description": self.description, **written}
+
 
 @attrs.frozen(eq=False)
 class ModelShape:
@@ -149,6 +184,8 @@ class ModelShape:
     name: str
     validate: Callable[[object], object]
     accepts: Mapping[type, int]
+    describe: Callable[[], Schema] | None = None
+    """Returns the class's own schema, its definitions under ``$defs``."""
 
     @property
     def form(self) -> str:
@@ -161,6 +198,10 @@ class ModelShape:
         except Misfit as misfit:
             problems = _model_problems(misfit.__cause__)
             raise Misfit(problems) if problems else misfit from misfit.__cause__
+
+    def schema(self, _: Write) -> Schema:
+        """Ask the class."""
+        return {} if self.describe is None else self.describe()
 
 
 def _model_problems(error: BaseException | None) -> list[Problem]:

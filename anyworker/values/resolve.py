@@ -1,6 +1,5 @@
 """A function's parameters, resolved once: how each is filled from a task."""
 
-import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -11,11 +10,12 @@ import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.errors import ConversionError, DeclarationError
-from anyworker.values.convert import ShapeBuilder, absent_means
-from anyworker.values.fields import evaluated
-from anyworker.values.objects import Member, Members
+from anyworker.values import docstrings
+from anyworker.values.convert import ShapeBuilder
+from anyworker.values.objects import Member, Members, absent_means
 from anyworker.values.paths import member
-from anyworker.values.shapes import PROBLEM_LIMIT, Convert, Misfit, Problem
+from anyworker.values.shapes import PROBLEM_LIMIT, Misfit, Problem, Shape
+from anyworker.values.signatures import annotated_function, annotation_of, name_of, parameters_of, scope_of
 from anyworker.values.unions import Tried
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
@@ -39,10 +39,16 @@ class BoundCall:
     """Parameters that take the whole input."""
     positional: tuple[tuple[str, object], ...] = ()
     """Positional-only parameters in order, with their defaults."""
-    rest: Convert | None = None
-    """Converts what ``**kwargs`` takes; None if there is no such parameter."""
+    rest: Shape | None = None
+    """What ``**kwargs`` takes; None if there is no such parameter."""
     tried: Tried = attrs.field(factory=dict)
     """What unions remember while an input is converted."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether something takes the keys that no parameter is named after."""
+        takes_task_alone = bool(self.task_names) and not self.members.members
+        return self.rest is not None or bool(self.input_names) or takes_task_alone
 
     def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
         """Return the arguments of the call: positional, by name.
@@ -84,7 +90,7 @@ class BoundCall:
         for key, value in given.items():
             if key not in taken:
                 try:
-                    named[key] = self.rest(value)
+                    named[key] = self.rest.convert(value)
                 except Misfit as misfit:
                     problems += misfit.below(member(key))
         if problems:
@@ -114,15 +120,15 @@ def resolve_call(
     Raises:
         DeclarationError: A parameter that no input can fill, or whose annotation names what cannot be found.
     """
-    target = _annotated_function(function)
-    parameters = _parameters(function)
-    scope = _scope(target, namespace or {})
+    target = annotated_function(function)
+    parameters = parameters_of(function)
+    scope = scope_of(target, namespace or {})
     builder = ShapeBuilder(scope, is_strict=strict)
-    call = _Resolution(parameters, whole_task=whole_task)
+    call = _Resolution(parameters, docstrings.parameters(target), whole_task=whole_task)
     problems: list[str] = []
     for parameter in parameters:
         try:
-            call.add(parameter, _annotation(parameter, scope), builder)
+            call.add(parameter, annotation_of(parameter, scope), builder)
         except NameError as error:
             problems.append(
                 _describe(function, parameter, f"the name {error.name!r} in its annotation cannot be found")
@@ -139,7 +145,10 @@ def resolve_call(
 class _Resolution:
     """A BoundCall in the making."""
 
-    def __init__(self, parameters: list[inspect.Parameter], *, whole_task: bool) -> None:
+    def __init__(
+        self, parameters: list[inspect.Parameter], texts: Mapping[str, str], *, whole_task: bool
+    ) -> None:
+        self._texts = texts
         self._takes_task = whole_task and [p.name for p in parameters if p.kind is not _NEVER_FILLED] == [
             "task"
         ]
@@ -147,7 +156,7 @@ class _Resolution:
         self._task_names: list[str] = []
         self._input_names: list[str] = []
         self._positional: list[tuple[str, object]] = []
-        self._rest: Convert | None = None
+        self._rest: Shape | None = None
 
     def add(self, parameter: inspect.Parameter, annotation: Any, builder: ShapeBuilder) -> None:
         if parameter.kind is _NEVER_FILLED:
@@ -161,18 +170,18 @@ class _Resolution:
         elif _is_whole_input(annotation):
             self._input_names.append(name)
         elif parameter.kind is _REST:
-            shape = builder.shape(annotation)
+            self._rest = builder.shape(annotation)
             builder.finish()
-            self._rest = shape.convert
         else:
             if parameter.default is None and annotation is not parameter.empty:
                 annotation = typing.Union[annotation, None]  # noqa: UP007 - it may be anything
             shape = builder.part(annotation, has_default=has_default)
             builder.finish()
-            self._members.append(Member(name, name, shape, absent_means(shape, has_default=has_default)))
+            absent = absent_means(shape, has_default=has_default)
+            self._members.append(Member(name, name, shape, absent, self._texts.get(name)))
 
     def finished(self, *, is_strict: bool, tried: Tried) -> BoundCall:
-        takes_all = self._rest is not None or bool(self._input_names)
+        takes_all = self._rest is not None or self._input_names or (self._task_names and not self._members)
         return BoundCall(
             Members(tuple(self._members), is_strict=is_strict and not takes_all),
             task_names=tuple(self._task_names),
@@ -181,48 +190,6 @@ class _Resolution:
             rest=self._rest,
             tried=tried,
         )
-
-
-def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError) as error:
-        reason = f"{_name(function)}: its parameters cannot be read: {error}"
-        raise DeclarationError(reason) from None
-
-
-def _annotated_function(function: Callable[..., object]) -> Callable[..., object]:
-    """Return the plain function inside partials, wrappers, bound methods and callable objects."""
-    target = function
-    while True:
-        if isinstance(target, functools.partial):
-            target = target.func
-        elif inspect.ismethod(target):
-            target = target.__func__
-        elif hasattr(target, "__wrapped__"):
-            target = target.__wrapped__
-        elif inspect.isroutine(target) or isinstance(target, type):
-            return target
-        else:
-            target = type(target).__call__
-
-
-def _scope(target: Callable[..., object], namespace: Mapping[str, Any]) -> dict[str, Any]:
-    scope = {**getattr(target, "__globals__", {}), **namespace}
-    code, cells = getattr(target, "__code__", None), getattr(target, "__closure__", None) or ()
-    for name, cell in zip(code.co_freevars if code is not None else (), cells, strict=False):
-        try:
-            scope[name] = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
-    return scope
-
-
-def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
-    """Resolve one annotation by itself, so that a failure belongs to its parameter."""
-    if parameter.annotation is parameter.empty:
-        return parameter.empty
-    return evaluated(parameter.annotation, scope)
 
 
 def _is_task(annotation: Any) -> bool:
@@ -240,9 +207,4 @@ def _is_whole_input(annotation: Any) -> bool:
 
 
 def _describe(function: Callable[..., object], parameter: inspect.Parameter, reason: str) -> str:
-    return f"{_name(function)}: parameter {parameter.name!r}: {reason}"
-
-
-def _name(function: Callable[..., object]) -> str:
-    target = _annotated_function(function)
-    return f"{target.__module__}.{target.__qualname__}"
+    return f"{name_of(function)}: parameter {parameter.name!r}: {reason}"

@@ -6,12 +6,9 @@ boolean is no number.
 """
 
 import base64
-import binascii
 import re
 import typing
-import uuid
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
 from pathlib import Path, PosixPath, PurePath, PurePosixPath, PureWindowsPath
@@ -20,10 +17,12 @@ from typing import Any
 
 import msgspec
 
-from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit
+from anyworker.values import notations
+from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit, Schema
 
-_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
-_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,999}")
+_BASE64 = re.compile(notations.BASE64)
+_DECIMAL = re.compile(notations.DECIMAL)
+_INTEGER_KEY = re.compile(notations.INTEGER_KEY)
 _FINER_THAN_MICROSECONDS = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
 
 
@@ -63,15 +62,14 @@ def _to_float(value: object) -> object:
 def _to_decimal(value: object) -> object:
     if type(value) is int or (type(value) is str and _DECIMAL.fullmatch(value)):
         return Decimal(value)
+    if type(value) is float and value.is_integer():  # JSON has one kind of number
+        return Decimal(int(value))
     raise Misfit.reading("Decimal", value)
 
 
 def _to_bytes(value: object) -> object:
-    if type(value) is str:
-        try:
-            return base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            pass
+    if type(value) is str and _BASE64.fullmatch(value):
+        return base64.b64decode(value)
     raise Misfit.reading("bytes in base64", value)
 
 
@@ -96,9 +94,8 @@ def made_from(kind: type, base: Leaf) -> Leaf:
     def convert(value: object) -> object:
         return construct(kind, kind.__name__, base.convert(value))
 
-    return Leaf(
-        kind.__name__, base.form, {**base.accepts, str: 8} if str in base.accepts else base.accepts, convert
-    )
+    accepts = {**base.accepts, str: 8} if str in base.accepts else base.accepts
+    return Leaf(kind.__name__, base.form, accepts, convert, own_schema=base.own_schema)
 
 
 def construct(build: Callable[..., object], name: str, /, *arguments: object, **members: object) -> object:
@@ -120,19 +117,42 @@ def refusing(reason: str) -> Leaf:
     def convert(_: object) -> object:
         raise Misfit([("", reason)])
 
-    return Leaf("nothing", "nothing", {}, convert)
+    return Leaf("nothing", "nothing", {}, convert, own_schema={"not": {}})
 
 
 def _whatever(value: object) -> object:
     return value
 
 
+def _text(**keywords: object) -> Schema:
+    return {"type": "string", **keywords}
+
+
 ANY = Leaf("Any", "any", dict.fromkeys(JSON_TYPES, 10), _whatever)
-STR = Leaf("str", "str", {str: 9}, _exactly("str", str), str)
-INT = Leaf("int", "int", {int: 2, float: 5}, _to_int, int)
-FLOAT = Leaf("float", "float", {float: 2, int: 5}, _to_float, float)
-BYTES = Leaf("bytes", "str", {str: 7}, _to_bytes)
+STR = Leaf("str", "str", {str: 9}, _exactly("str", str), str, own_schema=_text())
+INT = Leaf("int", "int", {int: 2, float: 5}, _to_int, int, own_schema={"type": "integer"})
+FLOAT = Leaf("float", "float", {float: 2, int: 5}, _to_float, float, own_schema={"type": "number"})
+BYTES = Leaf(
+    "bytes",
+    "str",
+    {str: 7},
+    _to_bytes,
+    own_schema=_text(contentEncoding="base64", pattern=notations.exactly(notations.BASE64)),
+)
+DECIMAL = Leaf(
+    "Decimal",
+    "decimal",
+    {str: 4, int: 6, float: 6},
+    _to_decimal,
+    own_schema={"anyOf": [_text(pattern=notations.exactly(notations.DECIMAL)), {"type": "integer"}]},
+)
 _PATHS = (Path, PurePath, PosixPath, PurePosixPath, PureWindowsPath)
+
+
+def _json_type(kind: type, form: str, turn: int, **keywords: object) -> Leaf:
+    name = "null" if kind is NoneType else kind.__name__
+    return Leaf(name, form, {kind: turn}, _exactly(name, kind), kind, own_schema=keywords)
+
 
 LEAVES: dict[Any, Leaf] = {
     Any: ANY,
@@ -140,18 +160,18 @@ LEAVES: dict[Any, Leaf] = {
     str: STR,
     int: INT,
     float: FLOAT,
-    bool: Leaf("bool", "bool", {bool: 2}, _exactly("bool", bool), bool),
-    None: (NULL := Leaf("null", "null", {NoneType: 0}, _exactly("null", NoneType), NoneType)),
+    bool: _json_type(bool, "bool", 2, type="boolean"),
+    None: (NULL := _json_type(NoneType, "null", 0, type="null")),
     NoneType: NULL,
-    list: Leaf("list", "array of any", {list: 4}, _exactly("list", list), list),
-    dict: Leaf("dict", "object of any", {dict: 6}, _exactly("dict", dict), dict),
+    list: _json_type(list, "array of any", 4, type="array"),
+    dict: _json_type(dict, "object of any", 6, type="object", additionalProperties=True),
     typing.LiteralString: STR,
     bytes: BYTES,
     bytearray: made_from(bytearray, BYTES),
-    Decimal: Leaf("Decimal", "decimal", {str: 4, int: 6}, _to_decimal),
+    Decimal: DECIMAL,
     **{
-        kind: Leaf(kind.__name__, kind.__name__, {str: 3}, _written(kind))
-        for kind in (datetime, date, time, timedelta, uuid.UUID)
+        kind: Leaf(kind.__name__, kind.__name__, {str: 3}, _written(kind), own_schema=_text(**keywords))
+        for kind, keywords in notations.WRITTEN.items()
     },
     **{path: made_from(path, STR) for path in _PATHS},
 }
@@ -163,7 +183,9 @@ def _integer_key(value: object) -> object:
     raise Misfit.reading("int", value)
 
 
-INT_KEY = Leaf("int", "int", {str: 3}, _integer_key)
+INT_KEY = Leaf(
+    "int", "int", {str: 3}, _integer_key, own_schema=_text(pattern=notations.exactly(notations.INTEGER_KEY))
+)
 """An int as the key of a JSON object, where it is text."""
 
 
@@ -175,12 +197,15 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
         choices: Each JSON value with the constant it stands for.
         fallback: What may still know a value that is none of these.
     """
+    choices = list(choices)
     known = {(type(wire), wire): constant for wire, constant in choices if type(wire) in _SCALARS}
     composite = [(wire, constant) for wire, constant in choices if type(wire) not in _SCALARS]
 
     def convert(value: object) -> object:
         if type(value) is float and value.is_integer() and (int, int(value)) in known:
             return known[int, int(value)]
+        if type(value) is int and (float, value) in known:
+            return known[float, value]
         if type(value) in _SCALARS:
             if (type(value), value) in known:
                 return known[type(value), value]
@@ -193,11 +218,13 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
         raise Misfit.reading(name, value)
 
     accepts = {type(wire): 1 for wire, _ in choices}
-    if int in accepts:
-        accepts.setdefault(float, 4)
+    if int in accepts or float in accepts:
+        accepts = {int: 4, float: 4, **accepts}
     if fallback is not None:
         accepts = {kind: accepts.get(kind, 4) for kind in JSON_TYPES}
-    return Leaf(name, f"one of {sorted(map(repr, known))}", accepts, convert, is_constant=True)
+    own_schema = {"enum": [wire for wire, _ in choices]} if fallback is None else {}
+    form = f"one of {sorted(map(repr, known))}"
+    return Leaf(name, form, accepts, convert, is_constant=True, own_schema=own_schema)
 
 
 _SCALARS = frozenset({NoneType, bool, int, float, str})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -12,6 +12,8 @@ from anyworker.values.paths import item, member
 Convert = Callable[[object], object]
 Problem = tuple[str, str]
 """The steps from the value to the bad one, and what is wrong there."""
+Schema = dict[str, Any]
+"""JSON Schema, draft-07."""
 
 JSON_TYPES = (NoneType, bool, int, float, str, list, dict)
 PROBLEM_LIMIT = 1000
@@ -43,6 +45,14 @@ class Shape(Protocol):
             Misfit: The value does not fit; every problem below it is named.
         """
         ...
+
+    def schema(self, write: "Write") -> Schema:
+        """Return the schema of the values that fit, those of its parts by ``write``."""
+        ...
+
+
+Write = Callable[[Shape], Schema]
+"""Returns the schema of a part, or a reference to it."""
 
 
 class Misfit(Exception):
@@ -91,6 +101,11 @@ class Leaf:
     """Values of this JSON type are taken as they are."""
     is_constant: bool = False
     """Whether only some constants fit."""
+    own_schema: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def schema(self, _: Write) -> Schema:
+        """Return a schema of its own."""
+        return dict(self.own_schema)
 
 
 def is_constant(shape: Shape) -> bool:
@@ -123,6 +138,10 @@ class Deferred:
     def convert(self, value: object) -> object:
         """Convert as the target does."""
         return self._shape.convert(value)
+
+    def schema(self, write: Write) -> Schema:
+        """Return the target's schema."""
+        return write(self._shape)
 
 
 def _convert_items(shape: Shape, values: list[object]) -> list[object]:
@@ -173,6 +192,10 @@ class ArrayShape:
         except TypeError:
             raise Misfit([("", f"expected {self.name}, got items that cannot be in a set")]) from None
 
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of an array; a set's items may repeat in JSON."""
+        return {"type": "array", "items": write(self.item)}
+
 
 @attrs.frozen(eq=False)
 class TupleShape:
@@ -206,6 +229,12 @@ class TupleShape:
         if problems:
             raise Misfit(problems)
         return tuple(converted)
+
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of an array of just these items."""
+        count = len(self.items)
+        items = {"items": [write(shape) for shape in self.items]} if count else {}
+        return {"type": "array", **items, "minItems": count, "maxItems": count}
 
 
 @attrs.frozen(eq=False)
@@ -247,3 +276,11 @@ class MapShape:
         if problems:
             raise Misfit(problems)
         return converted if self.build is None else self.build(converted)
+
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of an object with any keys that fit."""
+        written: Schema = {"type": "object"}
+        key = write(self.key)
+        if key != {"type": "string"}:
+            written["propertyNames"] = key
+        return {**written, "additionalProperties": write(self.value) or True}

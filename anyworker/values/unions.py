@@ -6,7 +6,7 @@ import attrs
 
 from anyworker.errors import DeclarationError
 from anyworker.values.objects import ObjectShape
-from anyworker.values.shapes import JSON_TYPES, PROBLEM_LIMIT, Leaf, Misfit, Problem, Shape
+from anyworker.values.shapes import JSON_TYPES, PROBLEM_LIMIT, Leaf, Misfit, Problem, Schema, Shape, Write
 
 Tried = MutableMapping[tuple[int, int], object]
 """What became of a container in a union, by the ids of both, for as long as one input is converted."""
@@ -76,6 +76,10 @@ class UnionShape:
         if isinstance(converted, Misfit):
             raise Misfit(converted.problems)
         return converted
+
+    def schema(self, write: Write) -> Schema:
+        """Return the schema of what fits any option."""
+        return {"anyOf": [write(option) for option in self.options]}
 
     def _first_fit(self, value: object, options: tuple[Shape, ...]) -> object:
         if isinstance(value, dict):
