@@ -202,13 +202,10 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
     composite = [(wire, constant) for wire, constant in choices if type(wire) not in _SCALARS]
 
     def convert(value: object) -> object:
-        if type(value) is float and value.is_integer() and (int, int(value)) in known:
-            return known[int, int(value)]
-        if type(value) is int and (float, value) in known:
-            return known[float, value]
         if type(value) in _SCALARS:
-            if (type(value), value) in known:
-                return known[type(value), value]
+            for kind in _SAME_IN_JSON.get(type(value), (type(value),)):
+                if (kind, value) in known:
+                    return known[kind, value]
         else:
             for wire, constant in composite:
                 if wire == value:
@@ -228,6 +225,8 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
 
 
 _SCALARS = frozenset({NoneType, bool, int, float, str})
+_SAME_IN_JSON: dict[type, tuple[type, ...]] = {int: (int, float), float: (float, int)}
+"""JSON has one kind of number."""
 
 
 def enum_choice(kind: type[Enum], choices: list[tuple[object, Enum]]) -> Leaf:
