@@ -143,6 +143,10 @@ class Api:
         add("PUT", "/api/metadata/workflow", metadata.put_workflows)
         add("GET", "/api/metadata/workflow", metadata.workflows)
         add("POST", "/api/metadata/workflow/validate", metadata.validate_workflow)
+        add("GET", "/api/metadata/workflow/names", metadata.workflow_names)
+        add("GET", "/api/metadata/workflow/names-and-versions", metadata.workflow_names_and_versions)
+        add("GET", "/api/metadata/workflow/latest-versions", metadata.latest_workflows)
+        add("GET", "/api/metadata/workflow/{name}/versions", metadata.workflow_versions)
         add("GET", "/api/metadata/workflow/{name}", metadata.workflow)
         add("DELETE", "/api/metadata/workflow/{name}/{version}", metadata.remove_workflow)
 

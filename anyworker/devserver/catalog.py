@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anyworker.devserver import errors, validation
+from anyworker.devserver import complaints, errors, validation
 from anyworker.devserver.definitions import (
     TaskDefinition,
     read_task_definition,
@@ -29,14 +29,18 @@ class Catalog:
         Raises:
             RequestRefused: 400 with every broken rule, 500 for a field of the wrong type.
         """
-        wires = [read_task_definition(source) for source in sources]
+        wires = [None if source is None else read_task_definition(source) for source in sources]
         broken = [Violation("registerTaskDef.arg0", "TaskDefList is empty")] if not wires else []
         for position, wire in enumerate(wires):
-            broken.extend(validation.task_definition(wire, f"registerTaskDef.arg0[{position}]"))
+            if wire is not None:
+                broken.extend(validation.task_definition(wire, f"registerTaskDef.arg0[{position}]"))
         if broken:
             raise invalid(broken)
-        for wire in wires:
-            self._store_task(stamped(wire, createTime=now, createdBy=""))
+        present = [wire for wire in wires if wire is not None]
+        if len(present) < len(wires):
+            raise complaints.null_task_definition()
+        for wire in present:
+            self._store_task(stamped(wire, now))
 
     def replace_task(self, source: object, now: int) -> None:
         """Replace a registered task definition, keeping the time of its registration.
@@ -51,7 +55,7 @@ class Catalog:
         if former is None:
             raise errors.no_task_definition_to_replace(wire["name"])
         created = former.wire["createTime"]
-        self._store_task(stamped(wire, createTime=created, updateTime=now, createdBy="", updatedBy=""))
+        self._store_task(stamped(wire, created, now))
 
     def _store_task(self, wire: dict[str, Any]) -> None:
         self._tasks[wire["name"]] = TaskDefinition.of(wire)
@@ -102,15 +106,16 @@ class Catalog:
         Raises:
             RequestRefused: 400 or 500.
         """
-        wires = [read_workflow_definition(source) for source in sources]
+        wires = [None if source is None else read_workflow_definition(source) for source in sources]
         broken = [Violation("updateWorkflowDef.arg0", "WorkflowDefList is empty")] if not wires else []
         for position, wire in enumerate(wires):
-            broken.extend(validation.workflow_definition(wire, f"updateWorkflowDef.arg0[{position}]"))
+            broken.extend(validation.listed_workflow_definition(wire, f"updateWorkflowDef.arg0[{position}]"))
         if broken:
             raise invalid(broken)
-        for wire in wires:
+        present = [wire for wire in wires if wire is not None]
+        for wire in present:
             self._store_workflow(wire, updateTime=now)
-        return [wire["name"] for wire in wires]
+        return [wire["name"] for wire in present]
 
     def check_workflow(self, source: object, path: str) -> dict[str, Any]:
         """Read and validate a workflow definition without storing it.
@@ -136,8 +141,16 @@ class Catalog:
         return versions.get(max(versions) if version is None else version)
 
     def workflows(self) -> list[dict[str, Any]]:
-        """Return all workflow definitions."""
-        return [wire for versions in self._workflows.values() for wire in versions.values()]
+        """Return all workflow definitions, by name and version."""
+        return [wire for _, versions in sorted(self._workflows.items()) for wire in _by_version(versions)]
+
+    def versions(self, name: str) -> list[dict[str, Any]]:
+        """Return the versions of a workflow definition, none if there is none."""
+        return _by_version(self._workflows.get(name, {}))
+
+    def latest_workflows(self) -> list[dict[str, Any]]:
+        """Return the latest version of each workflow definition, by age."""
+        return [versions[max(versions)] for versions in self._workflows.values()]
 
     def remove_workflow(self, name: str, version: int) -> None:
         """Forget a version of a workflow definition.
@@ -145,8 +158,11 @@ class Catalog:
         Raises:
             RequestRefused: 500, there is none.
         """
-        if self._workflows.get(name, {}).pop(version, None) is None:
+        versions = self._workflows.get(name, {})
+        if versions.pop(version, None) is None:
             raise errors.no_workflow_definition_to_remove(name, version)
+        if not versions:
+            del self._workflows[name]
         self._plans.pop((name, version), None)
 
     # Plans
@@ -169,3 +185,7 @@ class Catalog:
     def inline_plan(self, wire: dict[str, Any]) -> Plan:
         """Return a workflow that is not registered with the task definitions of this moment."""
         return plan(wire, self._tasks.get)
+
+
+def _by_version(versions: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [versions[version] for version in sorted(versions)]

@@ -47,7 +47,7 @@ class Decider:
 
     def decide(self, workflow: WorkflowRecord, now: int) -> None:
         """Look at timeouts, retry or give up what failed, schedule what follows, end what is over."""
-        if workflow.is_terminal:
+        if workflow.is_terminal or workflow.lost_payload is not None:
             return
         ending = self._evaluate(workflow, now)
         if ending is not None:
@@ -147,6 +147,7 @@ class Decider:
             return Ending("FAILED", reason)
         if found > payloads.INLINE_LIMIT:
             task.external_input = f"{self._new_id()}.json"
+            self._store.keep_payload(task.external_input, task.input)
         task.become("SCHEDULED", now)
         self._queues.push(task, delay, now)
         return None

@@ -8,6 +8,7 @@ import msgspec
 from anyworker.devserver import fields
 from anyworker.devserver.complaints import validation_broke_down
 from anyworker.devserver.jsontext import encode
+from anyworker.devserver.reader import AUDIT, Reader
 
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
@@ -70,52 +71,6 @@ class TaskDefinition:
         )
 
 
-class _Reader:
-    """Take the fields of one JSON object; an absent field has its default, null is the type's own zero."""
-
-    def __init__(self, source: dict[str, Any]) -> None:
-        self._source = source
-
-    def is_null(self, key: str) -> bool:
-        return key in self._source and self._source[key] is None
-
-    def text(self, key: str, default: str | None = None) -> str | None:
-        return fields.text(self._source[key]) if key in self._source else default
-
-    def whole(self, key: str, default: int = 0) -> int:
-        return (fields.whole(self._source[key]) or 0) if key in self._source else default
-
-    def boxed(self, key: str) -> int | None:
-        return fields.whole(self._source.get(key), "java.lang.Integer")
-
-    def flag(self, key: str, *, default: bool = False) -> bool:
-        return bool(fields.flag(self._source[key])) if key in self._source else default
-
-    def texts(self, key: str) -> list[str]:
-        return fields.texts(self._source.get(key)) or []
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        return fields.mapping(self._source.get(key)) or {}
-
-    def choice(self, key: str, choice: fields.Choice, default: str) -> str:
-        return choice.take(self._source.get(key)) or default
-
-    def records(self, key: str, cls: str) -> list[Any]:
-        value = self._source.get(key)
-        return [] if value is None else fields.records(value, cls)
-
-    def branch(self, key: str) -> list[dict[str, Any]]:
-        return _branch(self._source.get(key))
-
-    def inline(self, key: str) -> dict[str, Any] | None:
-        value = self._source.get(key)
-        return None if value is None else read_task_definition(value)
-
-    def schema(self, key: str) -> dict[str, Any] | None:
-        value = self._source.get(key)
-        return None if value is None else read_schema(value)
-
-
 def _present(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
@@ -126,15 +81,13 @@ def read_schema(source: object) -> dict[str, Any]:
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    members = fields.record(source, SCHEMA_DEF)
-    take = _Reader(members)
+    take = Reader(source, SCHEMA_DEF)
     return _present(
-        createTime=0,
-        updateTime=0,
+        **take.audit(),
         name=take.text("name"),
         version=take.whole("version", 1),
-        type=fields.SCHEMA_TYPE.take(members.get("type")),
-        data=fields.mapping(members.get("data")),
+        type=fields.SCHEMA_TYPE.take(take.value("type")),
+        data=fields.mapping(take.value("data")),
         externalRef=take.text("externalRef"),
     )
 
@@ -142,53 +95,59 @@ def read_schema(source: object) -> dict[str, Any]:
 def read_task_definition(source: object) -> dict[str, Any]:
     """Return a task definition with the server's defaults, in the server's order; nothing is validated.
 
+    A bare text is taken for the name of one.
+
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    take = _Reader(fields.record(source, TASK_DEF))
+    take = Reader({"name": source} if isinstance(source, str) else source, TASK_DEF)
+    frequency, scale = take.boxed("rateLimitFrequencyInSeconds"), take.boxed("backoffScaleFactor")
     return _present(
-        ownerApp=take.text("ownerApp"),
-        createTime=0,
-        updateTime=0,
+        **take.audit(),
         name=take.text("name"),
         description=take.text("description"),
         retryCount=take.whole("retryCount", 3),
-        timeoutSeconds=take.whole("timeoutSeconds"),
+        timeoutSeconds=take.whole("timeoutSeconds", kind="long"),
         inputKeys=take.texts("inputKeys"),
         outputKeys=take.texts("outputKeys"),
         runtimeMetadata=take.texts("runtimeMetadata"),
         timeoutPolicy=take.choice("timeoutPolicy", fields.TASK_TIMEOUT_POLICY, "TIME_OUT_WF"),
         retryLogic=take.choice("retryLogic", fields.RETRY_LOGIC, "FIXED"),
         retryDelaySeconds=take.whole("retryDelaySeconds", 60),
-        responseTimeoutSeconds=take.whole("responseTimeoutSeconds", 3600),
+        responseTimeoutSeconds=take.whole("responseTimeoutSeconds", 3600, "long"),
         concurrentExecLimit=take.boxed("concurrentExecLimit"),
         inputTemplate=take.mapping("inputTemplate"),
         rateLimitPerFrequency=take.boxed("rateLimitPerFrequency") or 0,
-        rateLimitFrequencyInSeconds=take.boxed("rateLimitFrequencyInSeconds") or 1,
+        rateLimitFrequencyInSeconds=1 if frequency is None else frequency,
         isolationGroupId=take.text("isolationGroupId"),
         executionNameSpace=take.text("executionNameSpace"),
         ownerEmail=take.text("ownerEmail"),
         pollTimeoutSeconds=take.boxed("pollTimeoutSeconds"),
-        backoffScaleFactor=take.whole("backoffScaleFactor", 1),
+        backoffScaleFactor=1 if scale is None else scale,
         maxRetryDelaySeconds=take.whole("maxRetryDelaySeconds"),
         backoffJitterMs=take.whole("backoffJitterMs"),
         baseType=take.text("baseType"),
-        totalTimeoutSeconds=take.whole("totalTimeoutSeconds"),
+        totalTimeoutSeconds=take.whole("totalTimeoutSeconds", kind="long"),
         taskStatusListenerEnabled=take.flag("taskStatusListenerEnabled", default=True),
-        inputSchema=take.schema("inputSchema"),
-        outputSchema=take.schema("outputSchema"),
+        inputSchema=_schema(take.value("inputSchema")),
+        outputSchema=_schema(take.value("outputSchema")),
         enforceSchema=take.flag("enforceSchema"),
     )
 
 
-def stamped(wire: dict[str, Any], **stamps: Any) -> dict[str, Any]:
-    """Return a task definition with the fields that the server sets, in their place."""
-    result: dict[str, Any] = {}
-    for key, value in wire.items():
-        result[key] = stamps.pop(key, value)
-        if key == "updateTime":
-            result.update({name: stamps.pop(name) for name in ("createdBy", "updatedBy") if name in stamps})
-    return result
+def stamped(wire: dict[str, Any], created: int, updated: int | None = None) -> dict[str, Any]:
+    """Return a task definition with the fields that the server sets, whatever the client said in them.
+
+    Args:
+        wire: A definition that was read.
+        created: When it was registered first, epoch milliseconds.
+        updated: When it was replaced, None if it was not.
+    """
+    owner = {key: value for key, value in wire.items() if key == "ownerApp"}
+    times = {"createTime": created, "updateTime": updated or 0}
+    people = {"createdBy": ""} if updated is None else {"createdBy": "", "updatedBy": ""}
+    rest = {key: value for key, value in wire.items() if key not in AUDIT}
+    return {**owner, **times, **people, **rest}
 
 
 def read_workflow_definition(source: object) -> dict[str, Any]:
@@ -197,13 +156,9 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    take = _Reader(fields.record(source, WORKFLOW_DEF))
+    take = Reader(source, WORKFLOW_DEF)
     return _present(
-        ownerApp=take.text("ownerApp"),
-        createTime=0,
-        updateTime=0,
-        createdBy=take.text("createdBy"),
-        updatedBy=take.text("updatedBy"),
+        **take.audit(),
         name=take.text("name"),
         description=take.text("description"),
         version=take.whole("version", 1),
@@ -221,20 +176,28 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
-        inputSchema=take.schema("inputSchema"),
-        outputSchema=take.schema("outputSchema"),
+        inputSchema=_schema(take.value("inputSchema")),
+        outputSchema=_schema(take.value("outputSchema")),
         enforceSchema=take.flag("enforceSchema", default=True),
         metadata=take.mapping("metadata"),
         maskedFields=take.texts("maskedFields"),
     )
 
 
-def _steps(take: _Reader) -> list[dict[str, Any]]:
+def _steps(take: Reader) -> list[dict[str, Any]]:
     """Return the tasks of a workflow definition; the server's validation breaks down on null among them."""
     items = take.records("tasks", WORKFLOW_TASK)
     if take.is_null("tasks") or any(item is None for item in items):
         raise validation_broke_down()
     return [read_step(item) for item in items]
+
+
+def _inline(value: object) -> dict[str, Any] | None:
+    return None if value is None else read_task_definition(value)
+
+
+def _schema(value: object) -> dict[str, Any] | None:
+    return None if value is None else read_schema(value)
 
 
 def _branch(value: object) -> list[dict[str, Any]]:
@@ -247,7 +210,7 @@ def read_step(source: object) -> dict[str, Any]:
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    take = _Reader(fields.record(source, WORKFLOW_TASK))
+    take = Reader(source, WORKFLOW_TASK)
     if take.is_null("type"):
         raise validation_broke_down()
     return _present(
@@ -258,7 +221,7 @@ def read_step(source: object) -> dict[str, Any]:
         type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
         decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases").items()},
-        defaultCase=take.branch("defaultCase"),
+        defaultCase=_branch(take.value("defaultCase")),
         forkTasks=[
             _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")
         ],
@@ -267,12 +230,12 @@ def read_step(source: object) -> dict[str, Any]:
         joinOn=take.texts("joinOn"),
         sink=take.text("sink"),
         optional=take.flag("optional"),
-        taskDefinition=take.inline("taskDefinition"),
+        taskDefinition=_inline(take.value("taskDefinition")),
         rateLimited=take.flag("rateLimited") or None,
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
         asyncComplete=take.flag("asyncComplete"),
         loopCondition=take.text("loopCondition"),
-        loopOver=take.branch("loopOver"),
+        loopOver=_branch(take.value("loopOver")),
         retryCount=take.boxed("retryCount"),
         evaluatorType=take.text("evaluatorType"),
         expression=take.text("expression"),

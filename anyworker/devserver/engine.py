@@ -89,7 +89,7 @@ class Engine:
         """
         self.advance(now)
         workflow_id = self.new_id()
-        source = request.input
+        source = self._stored_input(request.external_input) if request.external_input else request.input
         if source:
             source = {**source, **{k: v for k, v in request.plan.template.items() if source.get(k) is None}}
         found = payloads.size(source)
@@ -108,10 +108,17 @@ class Engine:
         )
         if found > payloads.WORKFLOW_INPUT_INLINE_LIMIT:
             workflow.external_input = f"{self.new_id()}.json"
+            self.store.keep_payload(workflow.external_input, source)
         self.store.add_workflow(workflow)
         workflow.become("RUNNING", now)
         self.decider.decide(workflow, now)
         return workflow_id
+
+    def _stored_input(self, path: str) -> dict[str, Any]:
+        found = self.store.find_payload(path)
+        if found is None:
+            raise errors.payload_not_found(path)
+        return found
 
     # Polls
 
@@ -173,6 +180,8 @@ class Engine:
             raise complaints.missing_status()
         self._apply(task, report, now)
         self._keep_logs(task, report)
+        if task.workflow.lost_payload is not None:
+            raise errors.payload_not_found(task.workflow.lost_payload)
         self.decider.decide(workflow, now)
         return task
 
@@ -190,7 +199,8 @@ class Engine:
         task.callback_after = report.callback_after
         task.output = report.output
         task.sub_workflow_id = report.sub_workflow_id
-        task.external_output = report.external_output or task.external_output
+        if report.external_output:
+            self._take_stored_output(task, report.external_output)
         status = report.status or ""
         if report.is_large:
             status = self._measure_output(task, status)
@@ -202,6 +212,12 @@ class Engine:
             task.close(status, now)
             self.queues.remove(task)
 
+    def _take_stored_output(self, task: TaskRecord, path: str) -> None:
+        found = self.store.find_payload(path)
+        task.external_output, task.output = path, found or {}
+        if found is None:
+            task.workflow.lost_payload = path
+
     def _measure_output(self, task: TaskRecord, status: str) -> str:
         """Move a large output out of the task, or fail a task whose output is over the limit."""
         found = payloads.size(task.output)
@@ -211,6 +227,7 @@ class Engine:
             return "FAILED_WITH_TERMINAL_ERROR"
         if found > payloads.INLINE_LIMIT:
             task.external_output = f"{self.new_id()}.json"
+            self.store.keep_payload(task.external_output, task.output)
         return status
 
     def _keep_logs(self, task: TaskRecord, report: Report) -> None:

@@ -132,6 +132,11 @@ def task_definition_not_found(name: str) -> RequestRefused:
     return not_found(f"No such taskType found by name: {name}")
 
 
+def payload_not_found(path: str) -> RequestRefused:
+    """Fail for want of a payload that should be stored under a path."""
+    return failure(f"Unable to download payload from external storage path: {path}")
+
+
 def unknown_path(path: str) -> RequestRefused:
     """Refuse a path, percent-encoded as it was sent, that the server does not have."""
     shown = "/".join(part.partition(";")[0] for part in path.split("/") if part)

@@ -141,14 +141,7 @@ class Call:
         values = self.values(name)
         if values is None or values[0] == "":
             return None
-        text = "".join(values[0].split())
-        try:
-            number = int(text, 16 if text.lower().lstrip("+-").startswith("0x") else 10)
-        except ValueError:
-            raise complaints.bad_number(name, kind, text) from None
-        if not -(2**31) <= number < 2**31:
-            raise complaints.bad_number(name, kind, text)
-        return number
+        return whole(name, values[0], kind)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """Return a boolean from the query; absent or empty is the default.
@@ -180,6 +173,28 @@ class Call:
         if value is None:
             raise complaints.missing_body(signature)
         return value
+
+
+def whole(name: str, value: str, kind: str) -> int:
+    """Return a number from a path or a query, decimal or hexadecimal.
+
+    Args:
+        name: The parameter's.
+        value: Its text.
+        kind: Its Java type, as the message for a text that is no number names it.
+
+    Raises:
+        RequestRefused: 500, it is no number.
+    """
+    text = "".join(value.split())
+    limit = 2 ** (63 if kind in {"long", "java.lang.Long"} else 31)
+    try:
+        number = int(text, 16 if text.lower().lstrip("+-").startswith("0x") else 10)
+    except ValueError:
+        raise complaints.bad_number(name, kind, text) from None
+    if not -limit <= number < limit:
+        raise complaints.bad_number(name, kind, text)
+    return number
 
 
 def _check_content_type(content_type: str | None) -> None:

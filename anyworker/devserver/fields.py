@@ -9,8 +9,13 @@ from anyworker.devserver.errors import RequestRefused
 from anyworker.devserver.jsontext import parse_error
 
 METADATA = "com.netflix.conductor.common.metadata"
-_PRIMITIVE = {"java.lang.Integer": "int"}
-_RANGES = {"int": 2**31, "java.lang.Integer": 2**31, "long": 2**63}
+_PRIMITIVE = {"java.lang.Integer": "int", "java.lang.Long": "long"}
+_BITS = {"int": 31, "long": 63}
+_NOTHING = frozenset({"", "null"})
+"""Texts that stand for no number and no boolean."""
+_ELEMENT = "element of `{}`"
+_LONGEST_NUMBER = 19
+"""Digits of a text that may be a number."""
 
 
 def _map_of(kind: str) -> str:
@@ -27,9 +32,24 @@ def _not_valid(kind: str, value: object) -> RequestRefused:
     )
 
 
-def _out_of_range(kind: str, number: int, limit: int) -> RequestRefused:
+def _out_of_range(kind: str, number: float) -> RequestRefused:
+    limit = 2 ** _BITS[kind]
+    return parse_error(f"Numeric value ({number}) out of range of {kind} ({-limit} - {limit - 1})")
+
+
+def _overflow(kind: str, text: str) -> RequestRefused:
+    limit = 2 ** _BITS[_PRIMITIVE.get(kind, kind)]
+    shown = f"`{kind}`" if kind in _PRIMITIVE else kind
     return parse_error(
-        f"Numeric value ({number}) out of range of {_PRIMITIVE.get(kind, kind)} ({-limit} - {limit - 1})"
+        f'Cannot deserialize value of type `{kind}` from String "{text}": '
+        f"Overflow: numeric value ({text}) out of range of {shown} ({-limit} -{limit - 1})"
+    )
+
+
+def _no_index(cls: str, number: int, count: int) -> RequestRefused:
+    return parse_error(
+        f"Cannot deserialize value of type `{cls}` from number {number}: "
+        f"index value outside legal index range [0..{count - 1}]"
     )
 
 
@@ -60,26 +80,32 @@ def _kind(value: object) -> str:
             return "Object value (token `JsonToken.START_OBJECT`)"
 
 
-def _no_constructor(cls: str, value: object) -> RequestRefused:
+def _no_constructor(cls: str, value: object, place: str = "`{}` value") -> RequestRefused:
     """Refuse a scalar where an object of a class belongs."""
     match value:
         case bool():
             form, given = "boolean/Boolean", f"boolean value ({str(value).lower()})"
         case int():
-            form, given = "int/Int", f"Number value ({value})"
+            form, given = _integer_form(value), f"Number value ({value})"
         case float():
             form, given = "double/Double", f"Number value ({value})"
-        case "":
+        case str() if not value.strip():
             return parse_error(
-                f'Cannot coerce empty String ("") to `{cls}` value '
+                f'Cannot coerce empty String ("") to {place.format(cls)} '
                 "(but could if coercion was enabled using `CoercionConfig`)"
             )
         case _:
-            form, given = "String", f"String value ('{value}')"
+            form, given = "String", f"String value ('{str(value).strip()}')"
     return parse_error(
         f"Cannot construct instance of `{cls}` (although at least one Creator exists): "
         f"no {form}-argument constructor/factory method to deserialize from {given}"
     )
+
+
+def _integer_form(number: int) -> str:
+    if -(2**31) <= number < 2**31:
+        return "int/Int"
+    return "long/Long" if -(2**63) <= number < 2**63 else "BigInteger"
 
 
 def record(value: object, cls: str) -> dict[str, Any]:
@@ -103,19 +129,19 @@ def mapping(value: object, kind: str = "Object") -> dict[str, Any] | None:
     if value is None or isinstance(value, dict):
         return value
     if isinstance(value, str):
-        raise _no_constructor("java.util.LinkedHashMap", value)
+        raise _no_constructor("java.util.LinkedHashMap", value, _ELEMENT)
     raise _mismatch(_map_of(kind), value)
 
 
-def texts(value: object) -> list[str] | None:
-    """Take a list of texts, or null."""
+def texts(value: object) -> list[str | None] | None:
+    """Take a list of texts, which may be null, or null."""
     if value is None:
         return None
     if isinstance(value, str):
-        raise _no_constructor("java.util.ArrayList", value)
+        raise _no_constructor("java.util.ArrayList", value, _ELEMENT)
     if not isinstance(value, list):
         raise _mismatch(_list_of("java.lang.String"), value)
-    return [text(item) or "" for item in value]
+    return [text(item) for item in value]
 
 
 def text(value: object) -> str | None:
@@ -128,42 +154,59 @@ def text(value: object) -> str | None:
 
 
 def whole(value: object, kind: str = "int") -> int | None:
-    """Take a whole number, also as text; a fraction is cut off; null stays null.
+    """Take a whole number, also as text; a fraction is cut off; null, also as text, stays null.
 
     Args:
         value: What JSON gave.
-        kind: The Java type: ``int``, ``long`` or ``java.lang.Integer``.
+        kind: The Java type: ``int``, ``long``, ``java.lang.Integer`` or ``java.lang.Long``.
     """
-    if value is None:
+    match value:
+        case None:
+            return None
+        case str():
+            return _whole_of_text(value.strip(), kind)
+        case int() | float() if not isinstance(value, bool):
+            primitive = _PRIMITIVE.get(kind, kind)
+            limit = 2 ** _BITS[primitive]
+            if not -limit <= value < limit:
+                raise _out_of_range(primitive, value)
+            return int(value)
+    raise _mismatch(kind, value)
+
+
+def _whole_of_text(text: str, kind: str) -> int | None:
+    if text in _NOTHING:
         return None
-    if isinstance(value, (bool, dict, list)):
-        raise _mismatch(kind, value)
-    if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            raise _not_valid(kind, value) from None
-    number = int(value)  # type: ignore[call-overload]  # JSON has no further kind of scalar
-    limit = _RANGES[kind]
+    digits = text.removeprefix("-").removeprefix("+")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
+        raise _not_valid(kind, text)
+    number, limit = int(text), 2 ** _BITS[_PRIMITIVE.get(kind, kind)]
     if not -limit <= number < limit:
-        raise _out_of_range(kind, number, limit)
-    return int(number)
+        raise _overflow(kind, text)
+    return number
 
 
 def flag(value: object) -> bool | None:
-    """Take a boolean, also as text or number; null stays null."""
+    """Take a boolean, also as text or whole number; null, also as text, stays null."""
     match value:
         case None | bool():
             return value
-        case int() | float():
+        case int():
             return value != 0
+        case str():
+            return _flag_of_text(value.strip())
+    raise _mismatch("boolean", value)
+
+
+def _flag_of_text(text: str) -> bool | None:
+    match text:
+        case "" | "null":
+            return None
         case "true" | "True" | "TRUE":
             return True
-        case "false" | "False" | "FALSE" | "":
+        case "false" | "False" | "FALSE":
             return False
-        case str():
-            raise _no_flag(value)
-    raise _mismatch("boolean", value)
+    raise _no_flag(text)
 
 
 @attrs.frozen
@@ -181,15 +224,26 @@ class Choice:
         match value:
             case None:
                 return None
-            case str() if value in self.names:
-                return value
-            case "":
-                raise _no_constructor(self.cls, value)
             case str():
-                raise self._unknown(value)
-            case int() if not isinstance(value, bool) and 0 <= value < len(self.names):
-                return self.names[value]
+                return self._take_text(value.strip())
+            case int() if not isinstance(value, bool):
+                return self._take_index(value)
         raise _mismatch(self.cls, value)
+
+    def _take_text(self, text: str) -> str:
+        if text in self.names:
+            return text
+        if not text:
+            raise _no_constructor(self.cls, text)
+        if text.isascii() and text.isdigit() and int(text) < len(self.names):
+            return self.names[int(text)]
+        raise self._unknown(text)
+
+    def _take_index(self, number: int) -> str:
+        whole(number)
+        if not 0 <= number < len(self.names):
+            raise _no_index(self.cls, number, len(self.names))
+        return self.names[number]
 
     def _unknown(self, value: str) -> RequestRefused:
         return parse_error(

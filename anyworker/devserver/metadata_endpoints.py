@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from anyworker.devserver import complaints, errors, fields
+from anyworker.devserver import errors, fields
 from anyworker.devserver.catalog import Catalog
 from anyworker.devserver.definitions import TASK_DEF, WORKFLOW_DEF
-from anyworker.devserver.exchange import EMPTY, Answer, Call, as_json
+from anyworker.devserver.exchange import EMPTY, Answer, Call, as_json, whole
 
 _RESOURCE = "com.netflix.conductor.rest.controllers.MetadataResource"
 _REGISTER_TASKS = f"public void {_RESOURCE}.registerTaskDef(java.util.List<{TASK_DEF}>)"
@@ -15,6 +15,7 @@ _PUT_WORKFLOWS = (
     f"public com.netflix.conductor.common.model.BulkResponse<java.lang.String> {_RESOURCE}.update"
     f"(java.util.List<{WORKFLOW_DEF}>)"
 )
+_SUMMARY = ("name", "version", "createTime")
 _VALIDATE = f"public void {_RESOURCE}.validate({WORKFLOW_DEF})"
 
 
@@ -27,8 +28,6 @@ class MetadataEndpoints:
     def register_tasks(self, call: Call) -> Answer:
         """Register task definitions."""
         sources = fields.records(call.json(_REGISTER_TASKS), TASK_DEF)
-        if any(source is None for source in sources):
-            raise complaints.null_task_definition()
         self._catalog.register_tasks(sources, call.now)
         return EMPTY
 
@@ -75,18 +74,37 @@ class MetadataEndpoints:
             raise errors.workflow_definition_not_found(call.variables[0], version)
         return as_json(_without_nulls(wire))
 
-    def workflows(self, _call: Call) -> Answer:
-        """Return all workflow definitions."""
+    def workflows(self, call: Call) -> Answer:
+        """Return all workflow definitions; of a class, which none has here, none."""
+        if call.text("classifier"):
+            return as_json([])
         return as_json([_without_nulls(wire) for wire in self._catalog.workflows()])
+
+    def workflow_names(self, _call: Call) -> Answer:
+        """Return the names of all workflow definitions."""
+        return as_json(list(dict.fromkeys(wire["name"] for wire in self._catalog.workflows())))
+
+    def workflow_names_and_versions(self, _call: Call) -> Answer:
+        """Return a summary of each version by the names of the workflow definitions."""
+        summaries: dict[str, list[dict[str, Any]]] = {}
+        for wire in self._catalog.workflows():
+            summary = {key: wire[key] for key in (*_SUMMARY, "updateTime")}
+            summaries.setdefault(wire["name"], []).append(summary)
+        return as_json(summaries)
+
+    def latest_workflows(self, _call: Call) -> Answer:
+        """Return the latest version of each workflow definition."""
+        return as_json([_without_nulls(wire) for wire in self._catalog.latest_workflows()])
+
+    def workflow_versions(self, call: Call) -> Answer:
+        """Return a summary of each version of a workflow definition."""
+        versions = self._catalog.versions(call.variables[0])
+        return as_json([{key: wire[key] for key in _SUMMARY} for wire in versions])
 
     def remove_workflow(self, call: Call) -> Answer:
         """Forget a version of a workflow definition."""
         name, version = call.variables
-        try:
-            number = int(version)
-        except ValueError:
-            raise complaints.bad_number("version", "java.lang.Integer", version) from None
-        self._catalog.remove_workflow(name, number)
+        self._catalog.remove_workflow(name, whole("version", version, "java.lang.Integer"))
         return EMPTY
 
 

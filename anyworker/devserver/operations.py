@@ -15,8 +15,14 @@ class Operations:
         self._decider = engine.decider
 
     def decide(self, workflow_id: str, now: int) -> None:
-        """Let the decider look at a workflow."""
-        self._decider.decide(self._store.workflow(workflow_id), now)
+        """Let the decider look at a workflow.
+
+        Raises:
+            RequestRefused: 500, the output of one of its tasks is not where it should be.
+        """
+        workflow = self._store.workflow(workflow_id)
+        _require_payloads(workflow)
+        self._decider.decide(workflow, now)
 
     def pause(self, workflow_id: str, now: int) -> None:
         """Stop scheduling what follows; what is scheduled goes on.
@@ -51,6 +57,7 @@ class Operations:
             RequestRefused: 409, it is completed.
         """
         workflow = self._store.workflow(workflow_id)
+        _require_payloads(workflow)
         if workflow.status == "COMPLETED":
             raise errors.conflict("Cannot terminate a COMPLETED workflow.")
         if workflow.status != "TERMINATED":
@@ -119,6 +126,11 @@ class Operations:
         workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
         self._decider.watch(workflow, now)
         self._store.remove(workflow)
+
+
+def _require_payloads(workflow: WorkflowRecord) -> None:
+    if workflow.lost_payload is not None:
+        raise errors.payload_not_found(workflow.lost_payload)
 
 
 def _short(workflow: WorkflowRecord) -> str:

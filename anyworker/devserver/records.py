@@ -40,6 +40,8 @@ class WorkflowRecord:
     reason: str | None = None
     failed_references: dict[str, None] = attrs.field(factory=dict)
     failed_names: dict[str, None] = attrs.field(factory=dict)
+    lost_payload: str | None = None
+    """Where a task's output should be and is not; nothing is decided then."""
     check: Deadline | None = None
     """When the next of its timeouts may be due."""
     listeners: list[Listener] = attrs.field(factory=list)

@@ -5,9 +5,11 @@ from typing import Any
 import attrs
 
 from anyworker.devserver import fields
+from anyworker.devserver.jsontext import parse_error
 
 TASK_RESULT = f"{fields.METADATA}.tasks.TaskResult"
 TASK_EXEC_LOG = f"{fields.METADATA}.tasks.TaskExecLog"
+_EXECUTION_METADATA = f"{fields.METADATA}.tasks.ExecutionMetadata"
 MOST_LOGS = 10
 """Lines that are kept of one report."""
 LONGEST_REASON = 500
@@ -48,6 +50,7 @@ class Report:
         """
         body = fields.record(source, TASK_RESULT)
         take = body.get
+        _check_the_unused(body)
         reason = fields.text(take("reasonForIncompletion"))
         return cls(
             workflow_id=fields.text(take("workflowInstanceId")),
@@ -59,10 +62,19 @@ class Report:
             worker_id=fields.text(take("workerId")),
             logs=_logs(take("logs"), now),
             extend_lease=bool(fields.flag(take("extendLease"))),
-            sub_workflow_id=fields.text(take("subWorkflowId")),
+            sub_workflow_id=fields.text(take("subWorkflowId")) or None,
             external_output=fields.text(take("externalOutputPayloadStoragePath")) or None,
             is_large=is_large,
         )
+
+
+def _check_the_unused(body: dict[str, Any]) -> None:
+    """Refuse wrong types in fields that have no effect, as the server does."""
+    fields.flag(body.get("supportsCancellation"))
+    if (metadata := body.get("executionMetadata")) is not None:
+        fields.record(metadata, _EXECUTION_METADATA)
+    if body.get("outputMessage") is not None:
+        raise parse_error('Cannot invoke "Object.getClass()" because "type" is null')
 
 
 def _logs(value: object, now: int) -> tuple[tuple[str | None, int], ...]:

@@ -35,6 +35,7 @@ class Store:
         self._finished: dict[str, None] = {}
         self.tasks: dict[str, TaskRecord] = {}
         self._logs: dict[str, list[LogLine]] = {}
+        self._payloads: dict[str, dict[str, Any]] = {}
 
     def workflow(self, workflow_id: str) -> WorkflowRecord:
         """Return a workflow.
@@ -78,6 +79,7 @@ class Store:
         """Forget a workflow with its tasks and their logs."""
         self._finished.pop(workflow.workflow_id, None)
         del self._workflows[workflow.workflow_id]
+        self._payloads.pop(workflow.external_input or "", None)
         self.remove_tasks(workflow)
 
     def remove_tasks(self, workflow: WorkflowRecord) -> None:
@@ -85,6 +87,16 @@ class Store:
         for task in workflow.tasks:
             self.tasks.pop(task.task_id, None)
             self._logs.pop(task.task_id, None)
+            self._payloads.pop(task.external_input or "", None)
+            self._payloads.pop(task.external_output or "", None)
+
+    def keep_payload(self, path: str, payload: dict[str, Any]) -> None:
+        """Keep a payload that is too large to be shown, until its task or workflow is forgotten."""
+        self._payloads[path] = payload
+
+    def find_payload(self, path: str) -> dict[str, Any] | None:
+        """Return what is kept under a path, None if nothing is."""
+        return self._payloads.get(path)
 
     def log(self, line: LogLine) -> None:
         """Keep a line of a log; the task need not exist."""

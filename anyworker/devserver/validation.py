@@ -10,7 +10,7 @@ _PIECES = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")
 _WHITESPACE = re.compile(r"\s")
 
 _MINIMA = (
-    ("responseTimeoutSeconds", 1, "TaskDef responseTimeoutSeconds: 0 should be minimum 1 second"),
+    ("responseTimeoutSeconds", 1, "TaskDef responseTimeoutSeconds: {} should be minimum 1 second"),
     ("retryCount", 0, "TaskDef retryCount: 0 must be >= 0"),
     ("pollTimeoutSeconds", 0, "TaskDef pollTimeoutSeconds: 0 must be >= 0"),
     ("backoffScaleFactor", 1, "Backoff scale factor. Applicable for LINEAR_BACKOFF"),
@@ -31,7 +31,7 @@ def task_definition(wire: dict[str, Any], path: str) -> Iterator[Violation]:
     for key, least, message in _MINIMA:
         value = wire.get(key)
         if value is not None and value < least:
-            yield Violation(f"{path}.{key}", message, str(value))
+            yield Violation(f"{path}.{key}", message.format(value), str(value))
     name, timeout = wire.get("name"), wire["timeoutSeconds"]
     response, total = wire["responseTimeoutSeconds"], wire["totalTimeoutSeconds"]
     if 0 < timeout < response:
@@ -69,6 +69,14 @@ def workflow_definition(wire: dict[str, Any], path: str) -> Iterator[Violation]:
     known = {step.get("taskReferenceName") for step in steps} | {"workflow"}
     for step in steps:
         yield from _references(step["inputParameters"], step.get("name"), known, path)
+
+
+def listed_workflow_definition(wire: dict[str, Any] | None, path: str) -> Iterator[Violation]:
+    """Yield the same for one of a list, which may be null."""
+    if wire is None:
+        yield Violation(f"{path}.<list element>", "WorkflowDef cannot be null")
+    else:
+        yield from workflow_definition(wire, path)
 
 
 def start_request(name: str | None, priority: int) -> Iterator[Violation]:

@@ -3,14 +3,12 @@
 from typing import Any
 
 from anyworker.devserver import errors, fields, validation
-from anyworker.devserver.definitions import read_workflow_definition
 from anyworker.devserver.engine import Engine, Start
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, as_json, as_text
 from anyworker.devserver.operations import Operations
-from anyworker.devserver.plans import Plan
+from anyworker.devserver.starting import START_REQUEST, read_start
 
 _RESOURCE = "com.netflix.conductor.rest.controllers.WorkflowResource"
-START_REQUEST = f"{fields.METADATA}.workflow.StartWorkflowRequest"
 _START = f"public java.lang.String {_RESOURCE}.startWorkflow({START_REQUEST})"
 _START_NAMED = (
     f"public java.lang.String {_RESOURCE}.startWorkflow(java.lang.String,java.lang.Integer,java.lang.String,"
@@ -30,36 +28,8 @@ class WorkflowEndpoints:
 
     def start(self, call: Call) -> Answer:
         """Start the workflow that the body describes."""
-        body = fields.record(call.json(_START), START_REQUEST)
-        name = fields.text(body.get("name"))
-        version = fields.whole(body.get("version"), "java.lang.Integer")
-        priority = fields.whole(body.get("priority"), "java.lang.Integer") or 0
-        broken = list(validation.start_request(name, priority))
-        definition = body.get("workflowDef")
-        inline = None if definition is None else read_workflow_definition(definition)
-        if inline is not None:
-            broken += validation.workflow_definition(inline, "startWorkflow.arg0.workflowDef")
-        source = fields.mapping(body["input"]) if "input" in body else {}
-        domains = fields.mapping(body.get("taskToDomain"), "String") or {}
-        correlation_id = fields.text(body.get("correlationId"))
-        external = fields.text(body.get("externalInputPayloadStoragePath")) or None
-        if broken:
-            raise errors.invalid(broken)
-        plan = self._plan(name or "", version, inline)
-        if source is None and external is None:
-            raise errors.bad_request("NULL input passed when starting workflow")
-        request = Start(plan, source or {}, correlation_id, priority, domains, external)
+        request = read_start(self._engine, call.json(_START))
         return as_text(self._engine.start(request, call.now))
-
-    def _plan(self, name: str, version: int | None, inline: dict[str, Any] | None) -> Plan:
-        if inline is not None:
-            return self._engine.catalog.inline_plan(inline)
-        if not name:
-            raise errors.bad_request("Workflow name must be specified when searching for a definition")
-        plan = self._engine.catalog.plan(name, version)
-        if plan is None:
-            raise errors.no_such_workflow_defined(name, version)
-        return plan
 
     def start_named(self, call: Call) -> Answer:
         """Start the workflow that the path names, the body being its input."""
