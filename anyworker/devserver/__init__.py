@@ -13,6 +13,8 @@ from typing import Literal, get_args
 
 from anyworker.devserver.asgi import DevServerApp
 from anyworker.devserver.engine import Engine
+from anyworker.devserver.fault_rules import Fault
+from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Waiting
 from anyworker.devserver.shell import Shell
@@ -20,7 +22,7 @@ from anyworker.devserver.tokens import Tokens
 from anyworker.devserver.transport import DevServerTransport
 from anyworker.errors import ConfigurationError
 
-__all__ = ["DevServer", "DevServerApp", "DevServerTransport", "Flavor", "Waiting"]
+__all__ = ["DevServer", "DevServerApp", "DevServerTransport", "Fault", "Faults", "Flavor", "Waiting"]
 
 Flavor = Literal["oss", "orkes"]
 
@@ -64,6 +66,15 @@ class DevServer:
         if flavor == "orkes":
             orkes = Orkes(Tokens(chance.randbytes(32), token_lifetime, auth))
         self._shell = Shell(self.engine, epoch, orkes)
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on demand."""
+        return self._shell.faults
+
+    def hurry(self) -> None:
+        """Answer the polls that wait, and from now on every poll at once; from any thread."""
+        self._shell.hurry()
 
     def transport(self) -> DevServerTransport:
         """Return an httpx transport that answers in process."""

@@ -55,6 +55,11 @@ class Api:
         for method, path, endpoint in () if orkes is None else orkes.endpoints():
             self._router.add(method, path, endpoint)
 
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path template of every endpoint."""
+        return self._router.routes
+
     def handle(self, request: Request, now: int) -> Answer | Pending:
         """Carry out a request.
 
@@ -63,7 +68,7 @@ class Api:
             now: Epoch milliseconds, never less than before.
 
         Returns:
-            The answer, whatever was wrong with the request, or a poll that must be done before there is one.
+            The answer, whatever was wrong with the request, or a poll that makes it once it is done.
         """
         self._engine.advance(now)
         if _UNUSABLE_PATH.search(request.path):

@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from anyworker.devserver.exchange import Request
+from anyworker.devserver.connections import Connections, Transport, close, transport_of
+from anyworker.devserver.exchange import CLOSE, Request
+from anyworker.devserver.fault_kinds import Dropped, Truncated
 from anyworker.devserver.shell import Shell
+from anyworker.errors import AnyworkerError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -16,6 +19,7 @@ class DevServerApp:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self._connections = Connections()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the server that runs the application."""
@@ -42,9 +46,51 @@ class DevServerApp:
             _header(headers, b"x-authorization"),
         )
         # Disconnects are not listened for: a poll whose client has gone takes tasks, as on the real server.
-        answer = await self._shell.respond(request)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers()})
-        await send({"type": "http.response.body", "body": answer.body})
+        reply = await self._shell.respond(request)
+        transport = transport_of(receive)
+        match reply:
+            case Dropped():
+                await _lose(transport, receive, reset=reply.how != "close")
+            case Truncated():
+                await _send_part(reply, transport, receive, send)
+            case answer:
+                headers = answer.headers()
+                if transport is not None and self._connections.is_last(transport) and CLOSE not in headers:
+                    headers.append(CLOSE)
+                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lose(transport: Transport | None, receive: Receive, *, reset: bool) -> None:
+    """End the connection without an answer."""
+    if transport is None:
+        raise ConnectionLost
+    close(transport, reset=reset)
+    await _until_gone(receive)
+
+
+async def _send_part(reply: Truncated, transport: Transport | None, receive: Receive, send: Send) -> None:
+    """Begin to answer, and end the connection in the midst of the body."""
+    answer = reply.answer
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers()})
+    await send({"type": "http.response.body", "body": answer.body[: reply.kept], "more_body": True})
+    if transport is None:
+        raise ConnectionLost
+    transport.close()
+    await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until uvicorn knows that the connection is gone; else it would complain of a missing answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class ConnectionLost(AnyworkerError):
+    """Make a server that is not uvicorn end a connection as it ends one when an application fails."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection is lost on demand")
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -53,6 +53,8 @@ class Engine:
         self._waiting = waiting
         self._chance = chance
         self._deadlines = Deadlines()
+        self.is_hurried = False
+        """Whether every poll is answered at once, however long it would wait."""
         self.on_change = list[Listener]()
         self.catalog = Catalog()
         self.store = Store(max_finished)
@@ -144,7 +146,7 @@ class Engine:
         """
         self.advance(now)
         poll = Poll(task_type, domain, worker_id, count)
-        self.queues.poll(poll, timeout, now)
+        self.queues.poll(poll, 0 if self.is_hurried else timeout, now)
         return poll
 
     def _take(self, task: TaskRecord, poll: Poll, now: int) -> None:
@@ -155,6 +157,15 @@ class Engine:
         task.worker_id = poll.worker_id
         task.become("IN_PROGRESS", now)
         self.decider.watch(task.workflow, now)
+
+    def take_again(self, task: TaskRecord, poll: Poll, now: int) -> None:
+        """Give a task that is in work to a further poll."""
+        self._take(task, poll, now)
+
+    def hurry(self, now: int) -> None:
+        """Answer the polls that wait, and from now on every poll at once."""
+        self.is_hurried = True
+        self.queues.end_all_early(now)
 
     # Updates
 

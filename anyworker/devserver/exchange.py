@@ -14,6 +14,8 @@ from anyworker.devserver.queues import Poll
 JSON = b"application/json"
 TEXT = b"text/plain;charset=UTF-8"
 HTML = b"text/html;charset=utf-8"
+CLOSE = (b"connection", b"close")
+"""The header of an answer after which the server closes the connection."""
 
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 _TRUE = frozenset({"true", "on", "yes", "1"})
@@ -44,6 +46,8 @@ class Answer:
     content_type: bytes | None = None
     body: bytes = b""
     allow: str | None = None
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers beyond those of the real server."""
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers as the real server sends them.
@@ -58,13 +62,14 @@ class Answer:
         if self.allow is not None:
             headers.append((b"allow", self.allow.encode()))
         if self.status in {400, 500}:
-            headers.append((b"connection", b"close"))
+            headers.append(CLOSE)
+        headers.extend(self.extra)
         return headers
 
 
 @attrs.frozen
 class Pending:
-    """The answer comes when a poll is done."""
+    """The answer comes of a poll, when that is done."""
 
     poll: Poll
     render: Callable[[Poll, int], Answer]

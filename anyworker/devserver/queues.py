@@ -204,6 +204,23 @@ class Queues:
         if poll.on_done is not None:
             poll.on_done()
 
+    def end_early(self, poll: Poll, now: int) -> None:
+        """Answer a poll with what it has, if it still waits."""
+        if not poll.is_done:
+            self._finish(self._queue(poll.task_type, poll.domain), poll, now)
+
+    def end_one_early(self, task_type: str, domain: str | None, now: int) -> None:
+        """Answer the first of the polls that wait at a queue, if there is one."""
+        for poll in self._queue(task_type, domain).polls:
+            self.end_early(poll, now)
+            return
+
+    def end_all_early(self, now: int) -> None:
+        """Answer every poll that waits."""
+        for queue in list(self._queues.values()):
+            for poll in tuple(queue.polls):
+                self.end_early(poll, now)
+
     # What can be asked
 
     def is_active(self, task_type: str, domain: str, now: int) -> bool:

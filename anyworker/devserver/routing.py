@@ -29,6 +29,8 @@ class Router(Generic[Handler]):
 
     def __init__(self) -> None:
         self._root: _Node[Handler] = _Node()
+        self.routes: list[tuple[str, str]] = []
+        """Method and pattern of all that was added."""
 
     def add(self, method: str, pattern: str, handler: Handler) -> None:
         """Make a handler known.
@@ -46,6 +48,7 @@ class Router(Generic[Handler]):
             else:
                 node = node.literals.setdefault(segment, _Node())
         node.handlers[method] = handler
+        self.routes.append((method, pattern))
 
     def find(self, method: str, segments: list[str]) -> tuple[Handler, tuple[str, ...]] | WrongMethod | None:
         """Return the handler and the path's variables, or why there is none: None for an unknown path."""

@@ -28,7 +28,8 @@ def serve_in_thread(port: int = 0, server: DevServer | None = None) -> Iterator[
     Raises:
         ConfigurationError: The port is in use.
     """
-    listener = socket.socket()
+    # Named, because asyncio sends small answers without delay only where it sees that this is TCP.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

@@ -2,15 +2,22 @@
 
 import datetime
 import math
+from collections.abc import Callable
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import attrs
+from anyio.lowlevel import EventLoopToken
 
 from anyworker.devserver.api import Api
+from anyworker.devserver.echoes import Echoes
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.fault_kinds import Reply
+from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
+from anyworker.devserver.passage import Passage, Trouble
 from anyworker.devserver.queues import Poll
 
 
@@ -23,7 +30,8 @@ class LoopClock:
 
     def __init__(self, epoch: float | None = None) -> None:
         self._epoch = epoch
-        self._loop: object = None
+        self.loop: EventLoopToken | None = None
+        """The event loop that was last asked for its time."""
         self._origin = 0.0
         self._start = 0
         self._last = 0
@@ -31,7 +39,7 @@ class LoopClock:
     def now(self) -> int:
         """Return the time; it never goes back, also from one event loop to the next."""
         loop = anyio.lowlevel.current_token()
-        if loop != self._loop:
+        if loop != self.loop:
             self._rebind(loop)
         now = self._start + round((anyio.current_time() - self._origin) * 1000)
         self._last = max(self._last, now)
@@ -41,8 +49,16 @@ class LoopClock:
         """Return the loop's time at a moment, after :meth:`now` was called in this loop."""
         return self._origin + (at - self._start) / 1000
 
-    def _rebind(self, loop: object) -> None:
-        self._loop, self._origin = loop, anyio.current_time()
+    def peek(self) -> int | None:
+        """Return the time, None outside of the event loop that was last asked for it."""
+        return self.now() if self.loop is not None and self.loop == _running_loop() else None
+
+    def last(self) -> int:
+        """Return the time, or outside of the event loop the last that was told."""
+        return self.peek() or self._last
+
+    def _rebind(self, loop: EventLoopToken) -> None:
+        self.loop, self._origin = loop, anyio.current_time()
         if self._epoch is None:
             wall = round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
             self._start = max(self._last, wall)
@@ -69,22 +85,60 @@ class Shell:
         self._engine = engine
         self._api = Api(engine, orkes)
         self._clock = LoopClock(epoch)
+        self.faults = Faults(self._api.routes, self._clock.peek, self._in_loop)
+        self._echoes = Echoes(engine)
         self._waiters: dict[_Waiter, None] = {}
         self._keeper: _Waiter | None = None
         self._alarm = math.inf
 
-    async def respond(self, request: Request) -> Answer:
-        """Carry out a request; return its answer when it is there."""
+    async def respond(self, request: Request) -> Reply:
+        """Carry out a request; return what becomes of it when that is known."""
+        faults = self.faults
+        passage = faults.passage(request) if faults.is_armed else None
+        if passage is not None:
+            reply = await self._meet(passage.before(self._clock.now()))
+            if reply is not None:
+                return reply
         answer = self._api.handle(request, self._clock.now())
         self._reset_alarm()
-        if isinstance(answer, Pending):
+        if isinstance(answer, Pending) and not answer.poll.is_done:
+            if passage is not None:
+                self._echoes.hurry(answer.poll, self._clock.now())
             await self._wait(answer.poll)
-            return answer.render(answer.poll, self._clock.now())
-        return answer
+        if faults.is_armed:
+            return await self._leave(answer, passage or faults.passage(request))
+        return answer.render(answer.poll, self._clock.now()) if isinstance(answer, Pending) else answer
 
-    def now(self) -> int:
-        """Return the server's time, epoch milliseconds."""
-        return self._clock.now()
+    def hurry(self) -> None:
+        """Answer the polls that wait, and from now on every poll at once; from any thread."""
+        self._in_loop(lambda: self._engine.hurry(self._clock.last()))
+
+    async def _leave(self, answer: Answer | Pending, passage: Passage) -> Reply:
+        """Return what the faults make of an answer."""
+        now, has_tasks = self._clock.now(), False
+        if isinstance(answer, Pending):
+            self._echoes.tamper(answer.poll, passage, now)
+            has_tasks = bool(answer.poll.tasks)
+            answer = answer.render(answer.poll, now)
+        return await self._meet(passage.after(now, answer, has_tasks=has_tasks)) or answer
+
+    async def _meet(self, trouble: Trouble) -> Reply | None:
+        for fault, seconds in trouble.pauses:
+            released = anyio.Event()
+            with fault.holding(released.set), anyio.move_on_after(seconds):
+                await released.wait()
+        return trouble.reply
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        """Do something where the requests are served, from whatever thread or loop it is asked for."""
+        loop = self._clock.loop
+        if loop is None or loop == _running_loop():
+            action()
+            return
+        try:
+            anyio.from_thread.run_sync(action, token=loop)
+        except anyio.RunFinishedError:
+            action()
 
     async def _wait(self, poll: Poll) -> None:
         waiter = _Waiter(poll, anyio.Event())
@@ -124,3 +178,10 @@ class Shell:
             due = self._engine.next_deadline()
             if due is not None and due < self._alarm:
                 self._keeper.woken.set()
+
+
+def _running_loop() -> EventLoopToken | None:
+    try:
+        return anyio.lowlevel.current_token()
+    except RuntimeError:  # anyio has no class of its own for this in every version we allow
+        return None

@@ -1,6 +1,5 @@
 """The endpoints under ``/api/tasks``."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -47,14 +46,14 @@ class TaskEndpoints:
 
     def poll(self, call: Call) -> Answer | Pending:
         """Ask for one task, waiting a moment."""
-        return self._answer(self._poll(call, 1, SINGLE_WAIT), _render_one, call.now)
+        return Pending(self._poll(call, 1, SINGLE_WAIT), _render_one)
 
     def poll_batch(self, call: Call) -> Answer | Pending:
         """Ask for tasks, waiting as long as asked."""
         count, timeout = call.whole("count", 1), call.whole("timeout", 100)
         if timeout > LONGEST_WAIT:
             raise errors.bad_request("Long Poll Timeout value cannot be more than 5 seconds")
-        return self._answer(self._poll(call, count, timeout), _render_all, call.now)
+        return Pending(self._poll(call, count, timeout), _render_all)
 
     def _poll(self, call: Call, count: int, timeout: int) -> Poll:
         return self._engine.poll(
@@ -65,12 +64,6 @@ class TaskEndpoints:
             count=count,
             timeout=timeout,
         )
-
-    @staticmethod
-    def _answer(poll: Poll, render: Callable[[Poll, int], Answer], now: int) -> Answer | Pending:
-        if poll.is_done:
-            return render(poll, now)
-        return Pending(poll, render)
 
     # Updates
 
@@ -88,7 +81,7 @@ class TaskEndpoints:
         if not report.workflow_id or not report.task_id:
             raise complaints.missing_ids_v2(_UPDATE_V2_METHOD, report.workflow_id, report.task_id)
         poll = self._engine.update_and_poll(report, call.now)
-        return NO_CONTENT if poll is None else self._answer(poll, _render_one, call.now)
+        return NO_CONTENT if poll is None else Pending(poll, _render_one)
 
     @staticmethod
     def _report(call: Call, signature: str) -> Report:

@@ -1,9 +1,12 @@
 """The dev server in process: an httpx transport without a socket."""
 
+from collections.abc import AsyncIterator, Callable
+
 import anyio.lowlevel
 import httpx
 
-from anyworker.devserver.exchange import Request
+from anyworker.devserver.exchange import JSON, Answer, Request
+from anyworker.devserver.fault_kinds import Dropped, Loss, Truncated
 from anyworker.devserver.shell import Shell
 
 
@@ -22,7 +25,7 @@ class DevServerTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         await anyio.lowlevel.checkpoint()
         path, _, query = request.url.raw_path.partition(b"?")
-        answer = await self._shell.respond(
+        reply = await self._shell.respond(
             Request(
                 request.method.upper(),
                 path.decode("ascii", "replace"),
@@ -32,10 +35,53 @@ class DevServerTransport(httpx.AsyncBaseTransport):
                 request.headers.get("x-authorization"),
             )
         )
-        sent = b"" if request.method == "HEAD" else answer.body
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers(),
-            stream=httpx.ByteStream(sent),
-            extensions={"http_version": b"HTTP/1.1"},
-        )
+        match reply:
+            case Dropped():
+                raise _LOSSES[reply.how](request)
+            case Truncated():
+                return _response(reply.answer, _BrokenStream(reply, request))
+            case answer:
+                sent = b"" if request.method == "HEAD" else answer.body
+                return _response(answer, httpx.ByteStream(sent))
+
+
+def _response(answer: Answer, stream: httpx.AsyncByteStream) -> httpx.Response:
+    return httpx.Response(
+        answer.status, headers=answer.headers(), stream=stream, extensions={"http_version": b"HTTP/1.1"}
+    )
+
+
+class _BrokenStream(httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, reply: Truncated, request: httpx.Request) -> None:
+        self._reply = reply
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        kept, body = self._reply.kept, self._reply.answer.body
+        if kept:
+            yield body[:kept]
+        is_chunked = self._reply.answer.content_type is JSON
+        detail = "incomplete chunked read" if is_chunked else f"received {kept} bytes, expected {len(body)}"
+        message = f"peer closed connection without sending complete message body ({detail})"
+        raise httpx.RemoteProtocolError(message, request=self._request)
+
+
+def _closed(request: httpx.Request) -> httpx.TransportError:
+    return httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+
+
+def _reset(request: httpx.Request) -> httpx.TransportError:
+    return httpx.ReadError("Connection reset by peer", request=request)
+
+
+def _refused(request: httpx.Request) -> httpx.TransportError:
+    return httpx.ConnectError("Connection refused", request=request)
+
+
+_LOSSES: dict[Loss, Callable[[httpx.Request], httpx.TransportError]] = {
+    "close": _closed,
+    "reset": _reset,
+    "refuse": _refused,
+}
