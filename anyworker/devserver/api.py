@@ -22,6 +22,7 @@ from anyworker.devserver.exchange import (
 from anyworker.devserver.metadata_endpoints import MetadataEndpoints
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.routing import Router, WrongMethod
+from anyworker.devserver.signals import SignalEndpoints
 from anyworker.devserver.task_endpoints import TaskEndpoints
 from anyworker.devserver.workflow_endpoints import WorkflowEndpoints
 
@@ -104,6 +105,7 @@ class Api:
         add("POST", "/api/tasks/update-v2", tasks.update_v2)
         add("POST", "/api/tasks/{workflow}/{reference}/{status}", tasks.update_by_reference)
         add("POST", "/api/tasks/{workflow}/{reference}/{status}/sync", tasks.update_by_reference_sync)
+        add("POST", "/api/tasks/{workflow}/{status}/signal", SignalEndpoints(self._engine).signal)
         add("GET", "/api/tasks/poll/{type}", tasks.poll)
         add("GET", "/api/tasks/poll/batch/{type}", tasks.poll_batch)
         add("GET", "/api/tasks/search", tasks.search)
