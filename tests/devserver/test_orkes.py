@@ -9,7 +9,9 @@ import httpx
 import pytest
 from devserver_rig import Rig
 
-from anyworker.client import ConductorClient
+import anyworker
+from anyworker import Worker
+from anyworker.client import ConductorClient, WorkflowDef, WorkflowTask
 from anyworker.configuration import AuthenticationSettings, Configuration
 from anyworker.devserver import DevServer
 from anyworker.devserver.orkes import Orkes
@@ -159,23 +161,21 @@ class Watched(httpx.AsyncBaseTransport):
         return response
 
 
-def client_of(
+def configuration(
     transport: httpx.AsyncBaseTransport, secret: str = "s3cret", minutes: float = 45
-) -> ConductorClient:
-    return ConductorClient(
-        Configuration(
-            transport=transport,
-            authentication_settings=AuthenticationSettings("key", secret),
-            auth_token_ttl_min=minutes,
-            environ={},
-        )
+) -> Configuration:
+    return Configuration(
+        transport=transport,
+        authentication_settings=AuthenticationSettings("key", secret),
+        auth_token_ttl_min=minutes,
+        environ={},
     )
 
 
 @pytest.mark.virtual_time
 async def test_our_client_renews_its_token_before_it_expires() -> None:
     watched = Watched(DevServer(flavor="orkes", auth=CREDENTIALS, token_lifetime=LIFETIME))
-    async with client_of(watched, minutes=LIFETIME / 60) as client:
+    async with ConductorClient(configuration(watched, minutes=LIFETIME / 60)) as client:
         for _ in range(10):
             with pytest.raises(NotFoundError):
                 await client.get_task("t")
@@ -184,9 +184,31 @@ async def test_our_client_renews_its_token_before_it_expires() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_our_workers_work_on_with_tokens_that_expire() -> None:
+    watched = Watched(DevServer(flavor="orkes", auth=CREDENTIALS, token_lifetime=LIFETIME))
+    settings = configuration(watched, minutes=LIFETIME / 60)
+
+    async def work() -> str:
+        return "done"
+
+    step = WorkflowTask(name="work", task_reference_name="work")
+    async with (
+        ConductorClient(settings) as client,
+        anyworker.serving(Worker("work", work), configuration=settings),
+    ):
+        await client.register_workflow_def(WorkflowDef(name="flow", tasks=[step]))
+        for _ in range(5):
+            workflow = await client.wait_for_workflow(await client.start_workflow("flow"))
+            assert workflow.output == {"result": "done"}
+            await anyio.sleep(LIFETIME)
+    # The client got one for each of its five calls, the worker renewed its own in time, the sixth at the end.
+    assert (watched.refused, watched.tokens) == (0, 5 + 6)
+
+
+@pytest.mark.virtual_time
 async def test_our_client_recovers_from_a_token_that_expired_early() -> None:
     watched = Watched(DevServer(flavor="orkes", auth=CREDENTIALS, token_lifetime=LIFETIME))
-    async with client_of(watched) as client:
+    async with ConductorClient(configuration(watched)) as client:
         for _ in range(3):
             with pytest.raises(NotFoundError):
                 await client.get_task("t")
@@ -197,7 +219,7 @@ async def test_our_client_recovers_from_a_token_that_expired_early() -> None:
 @pytest.mark.virtual_time
 async def test_our_client_tells_that_its_secret_is_wrong() -> None:
     server = DevServer(flavor="orkes", auth=CREDENTIALS)
-    async with client_of(server.transport(), secret="wrong") as client:
+    async with ConductorClient(configuration(server.transport(), secret="wrong")) as client:
         with pytest.raises(AuthorizationError, match="Invalid key or secret"):
             await client.get_task("t")
 
@@ -205,7 +227,7 @@ async def test_our_client_tells_that_its_secret_is_wrong() -> None:
 @pytest.mark.virtual_time
 async def test_our_client_works_with_a_server_that_has_no_tokens() -> None:
     watched = Watched(DevServer())
-    async with client_of(watched) as client:
+    async with ConductorClient(configuration(watched)) as client:
         for _ in range(2):
             with pytest.raises(NotFoundError, match="Task not found"):
                 await client.get_task("t")
