@@ -9,20 +9,23 @@
 
 import random
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
+from anyworker.devserver.admin import Admin
 from anyworker.devserver.asgi import DevServerApp
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.fault_rules import Fault
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Waiting
-from anyworker.devserver.shell import Shell
+from anyworker.devserver.shell import Respond, Shell
 from anyworker.devserver.tokens import Tokens
-from anyworker.devserver.transport import DevServerTransport
 from anyworker.errors import ConfigurationError
 
-__all__ = ["DevServer", "DevServerApp", "DevServerTransport", "Fault", "Faults", "Flavor", "Waiting"]
+if TYPE_CHECKING:
+    from anyworker.devserver.transport import DevServerTransport
+
+__all__ = ["DevServer", "DevServerApp", "Fault", "Faults", "Flavor", "Waiting"]
 
 Flavor = Literal["oss", "orkes"]
 
@@ -76,13 +79,31 @@ class DevServer:
         """Answer the polls that wait, and from now on every poll at once; from any thread."""
         self._shell.hurry()
 
-    def transport(self) -> DevServerTransport:
-        """Return an httpx transport that answers in process."""
-        return DevServerTransport(self._shell)
+    def relax(self) -> None:
+        """Let polls wait again."""
+        self.engine.is_hurried = False
 
-    def asgi(self) -> DevServerApp:
-        """Return an ASGI application."""
-        return DevServerApp(self._shell)
+    def transport(self, *, admin: bool = False) -> "DevServerTransport":
+        """Return an httpx transport that answers in process.
+
+        Args:
+            admin: Whether there is the admin route (:mod:`anyworker.devserver.admin`).
+        """
+        # Here, because httpx takes longest to import, and a server on a socket has no use for it.
+        from anyworker.devserver.transport import DevServerTransport  # noqa: PLC0415
+
+        return DevServerTransport(self._front(admin=admin))
+
+    def asgi(self, *, admin: bool = False) -> DevServerApp:
+        """Return an ASGI application, for uvicorn.
+
+        Args:
+            admin: Whether there is the admin route (:mod:`anyworker.devserver.admin`).
+        """
+        return DevServerApp(self._front(admin=admin))
+
+    def _front(self, *, admin: bool) -> Respond:
+        return Admin(self.faults, self._shell.respond).respond if admin else self._shell.respond
 
 
 def _problems(flavor: Flavor, auth: tuple[str, str] | None, token_lifetime: float) -> Iterator[str]:

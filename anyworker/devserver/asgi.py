@@ -6,7 +6,7 @@ from typing import Any
 from anyworker.devserver.connections import Connections, Transport, close, transport_of
 from anyworker.devserver.exchange import CLOSE, Request
 from anyworker.devserver.fault_kinds import Dropped, Truncated
-from anyworker.devserver.shell import Shell
+from anyworker.devserver.shell import Respond
 from anyworker.errors import AnyworkerError
 
 Message = MutableMapping[str, Any]
@@ -17,8 +17,8 @@ Send = Callable[[Message], Awaitable[None]]
 class DevServerApp:
     """An ASGI 3 application over a dev server's state."""
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
         self._connections = Connections()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ class DevServerApp:
             _header(headers, b"x-authorization"),
         )
         # Disconnects are not listened for: a poll whose client has gone takes tasks, as on the real server.
-        reply = await self._shell.respond(request)
+        reply = await self._respond(request)
         transport = transport_of(receive)
         match reply:
             case Dropped():

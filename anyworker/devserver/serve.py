@@ -8,19 +8,22 @@ from collections.abc import Iterator
 import uvicorn
 
 from anyworker.devserver import DevServer
+from anyworker.devserver.protocol import IDLE_SECONDS, DevServerProtocol
 from anyworker.errors import ConfigurationError
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 5.0
+BACKLOG = 512
 
 
 @contextlib.contextmanager
-def serve_in_thread(port: int = 0, server: DevServer | None = None) -> Iterator[str]:
-    """Serve from a thread for the length of the block.
+def serve_in_thread(port: int = 0, server: DevServer | None = None, *, admin: bool = False) -> Iterator[str]:
+    """Serve from a thread for the length of the block; at its end waiting polls are answered at once.
 
     Args:
         port: 0 for a free one.
         server: By default a new one.
+        admin: Whether there is the admin route.
 
     Yields:
         The API's base URL, ``http://127.0.0.1:PORT/api``.
@@ -28,18 +31,9 @@ def serve_in_thread(port: int = 0, server: DevServer | None = None) -> Iterator[
     Raises:
         ConfigurationError: The port is in use.
     """
-    # Named, because asyncio sends small answers without delay only where it sees that this is TCP.
-    listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        problem = f"port {port}: {error.strerror}; give another one, or 0 for a free one"
-        raise ConfigurationError(problem) from None
-    listener.listen(128)
-    config = uvicorn.Config((server or DevServer()).asgi(), log_level="warning", timeout_graceful_shutdown=1)
-    shell = uvicorn.Server(config)
+    server = server or DevServer()
+    listener = _listener(port)
+    shell = uvicorn.Server(config(server, admin=admin))
     thread = threading.Thread(
         target=shell.run, kwargs={"sockets": [listener]}, name="anyworker dev server", daemon=True
     )
@@ -49,5 +43,39 @@ def serve_in_thread(port: int = 0, server: DevServer | None = None) -> Iterator[
         yield f"http://{HOST}:{listener.getsockname()[1]}/api"
     finally:
         shell.should_exit = True
+        server.hurry()
         thread.join(STOP_SECONDS)
+        server.relax()
         listener.close()
+
+
+def config(server: DevServer, *, admin: bool = False) -> uvicorn.Config:
+    """Return what makes uvicorn serve as the real server does, as far as it can.
+
+    Args:
+        server: What to serve.
+        admin: Whether there is the admin route.
+    """
+    return uvicorn.Config(
+        server.asgi(admin=admin),
+        http=DevServerProtocol,
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _listener(port: int) -> socket.socket:
+    # Named, because asyncio sends small answers without delay only where it sees that this is TCP.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        problem = f"port {port}: {error.strerror}; give another one, or 0 for a free one"
+        raise ConfigurationError(problem) from None
+    listener.listen(BACKLOG)
+    return listener

@@ -2,7 +2,7 @@
 
 import datetime
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.from_thread
@@ -19,6 +19,9 @@ from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.passage import Passage, Trouble
 from anyworker.devserver.queues import Poll
+
+Respond = Callable[[Request], Awaitable[Reply]]
+"""What carriers bring requests to."""
 
 
 class LoopClock:

@@ -7,7 +7,7 @@ import httpx
 
 from anyworker.devserver.exchange import JSON, Answer, Request
 from anyworker.devserver.fault_kinds import Dropped, Loss, Truncated
-from anyworker.devserver.shell import Shell
+from anyworker.devserver.shell import Respond
 
 
 class DevServerTransport(httpx.AsyncBaseTransport):
@@ -17,15 +17,15 @@ class DevServerTransport(httpx.AsyncBaseTransport):
     that is cancelled while it waits still takes its tasks.
     """
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one request."""
         body = await request.aread()
         await anyio.lowlevel.checkpoint()
         path, _, query = request.url.raw_path.partition(b"?")
-        reply = await self._shell.respond(
+        reply = await self._respond(
             Request(
                 request.method.upper(),
                 path.decode("ascii", "replace"),

@@ -9,18 +9,25 @@ import pytest
 import uvicorn
 
 from anyworker.devserver import DevServer
+from anyworker.devserver.protocol import DevServerProtocol
 
 PATIENCE = 10.0
 """Real seconds for what takes milliseconds."""
 
 
-@pytest.fixture(params=["h11-asyncio", "httptools-asyncio", "httptools-uvloop"])
+@pytest.fixture(params=["h11-asyncio", "httptools-asyncio", "httptools-uvloop", "own-asyncio"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[DevServer, httpx.Client]]:
     http, loop = request.param.split("-")
     server = DevServer()
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(server.asgi(), http=http, loop=loop, log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        server.asgi(),
+        http=DevServerProtocol if http == "own" else http,
+        loop=loop,
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
     shell = uvicorn.Server(config)
     thread = threading.Thread(target=shell.run, kwargs={"sockets": [listener]})
     thread.start()
