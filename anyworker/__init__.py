@@ -3,25 +3,24 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
-from anyworker.configuration import AuthenticationSettings, Configuration
-from anyworker.context import TaskContext, TaskInProgress, get_task_context
-from anyworker.errors import AnyworkerError, ConfigurationError, NonRetryableException
-from anyworker.events import (
-    PollCompleted,
-    PollFailure,
-    PollStarted,
-    TaskExecutionCompleted,
-    TaskExecutionFailure,
-    TaskExecutionStarted,
-    TaskRunnerEventsListener,
-    TaskUpdateFailure,
-)
-from anyworker.worker import Worker, worker_task
-
 if TYPE_CHECKING:
+    from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
+    from anyworker.configuration import AuthenticationSettings, Configuration
+    from anyworker.context import TaskContext, TaskInProgress, get_task_context
+    from anyworker.errors import AnyworkerError, ConfigurationError, NonRetryableException
+    from anyworker.events import (
+        PollCompleted,
+        PollFailure,
+        PollStarted,
+        TaskExecutionCompleted,
+        TaskExecutionFailure,
+        TaskExecutionStarted,
+        TaskRunnerEventsListener,
+        TaskUpdateFailure,
+    )
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
+    from anyworker.worker import Worker, worker_task
 
 __version__ = "0.1.0"
 
@@ -52,13 +51,38 @@ __all__ = [
     "worker_task",
 ]
 
-
-# What runs workers brings the HTTP stack along; who only declares them need not wait for it.
-_LOADED_WHEN_USED = {"run": "anyworker.fleet.run", "serving": "anyworker.fleet.serving"}
+# Each name is loaded when it is first used. What runs workers brings the HTTP stack along, which who only
+# declares them need not wait for; and pytest, which finds the plugin in this package, need not wait at all.
+_HOMES = {
+    "anyworker.conductor.models": ("Task", "TaskDef", "TaskExecLog", "TaskResult"),
+    "anyworker.configuration": ("AuthenticationSettings", "Configuration"),
+    "anyworker.context": ("TaskContext", "TaskInProgress", "get_task_context"),
+    "anyworker.errors": ("AnyworkerError", "ConfigurationError", "NonRetryableException"),
+    "anyworker.events": (
+        "PollCompleted",
+        "PollFailure",
+        "PollStarted",
+        "TaskExecutionCompleted",
+        "TaskExecutionFailure",
+        "TaskExecutionStarted",
+        "TaskRunnerEventsListener",
+        "TaskUpdateFailure",
+    ),
+    "anyworker.fleet.run": ("run",),
+    "anyworker.fleet.serving": ("serving",),
+    "anyworker.worker": ("Worker", "worker_task"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name in _LOADED_WHEN_USED:
-        return getattr(import_module(_LOADED_WHEN_USED[name]), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    if name not in _HOME_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value: object = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,14 +1,19 @@
 """What a function can ask and say about the task it runs for."""
 
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from anyworker.conductor.models import Task, TaskExecLog
 from anyworker.errors import NoTaskContextError
+from anyworker.policy.cancellation import CancelReason, TimeoutExceeded
 from anyworker.policy.outcome import Draft
+
+if TYPE_CHECKING:
+    import anyio
 
 LONGEST_CALLBACK = 10 * 365 * 24 * 3600
 """Seconds; the server loses tasks whose time to come back lies past the year 9999."""
@@ -60,11 +65,26 @@ class TaskInProgress:
     """Kept as the task's output until the next update."""
 
 
+@attrs.frozen(eq=False)
+class TimeLimit:
+    """The worker's ``timeout`` around one call."""
+
+    seconds: float
+    scope: "anyio.CancelScope"
+    thread_id: int = attrs.field(factory=threading.get_ident)
+    """The event loop's thread, the only one that may ask the scope."""
+
+    def is_over(self) -> bool:
+        """Return whether it has cancelled the call; False to threads that cannot know."""
+        return threading.get_ident() == self.thread_id and self.scope.cancel_called
+
+
 class TaskContext:
     """The task that runs, for its function and for whatever it calls."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, limit: TimeLimit | None = None) -> None:
         self._draft = draft
+        self._limit = limit
         self._callback_after: int | None = None
 
     @property
@@ -132,6 +152,18 @@ class TaskContext:
         """Whether `set_output` set anything."""
         return bool(self._draft.output)
 
+    @property
+    def cancel_reason(self) -> CancelReason | None:
+        """Why this call is cancelled, None as long as it is not.
+
+        A coroutine function may ask while it cleans up. A plain function is not interrupted: one that runs
+        long may ask now and then, and return.
+        """
+        reason = self._draft.cancel_reason
+        if reason is None and self._limit is not None and self._limit.is_over():
+            return TimeoutExceeded(self._limit.seconds)
+        return reason
+
     def add_log(self, message: object) -> None:
         """Add a line to the task's log on the server. It is sent with the result."""
         line = TaskExecLog(log=str(message), task_id=self._draft.task.task_id, created_time=now_ms())
@@ -150,8 +182,8 @@ def get_task_context() -> TaskContext:
     return context
 
 
-def enter(draft: Draft) -> TaskContext:
+def enter(draft: Draft, limit: TimeLimit | None = None) -> TaskContext:
     """Make this task the current one of the running task of the event loop and of threads it starts."""
-    context = TaskContext(draft)
+    context = TaskContext(draft, limit)
     _current.set(context)
     return context

@@ -22,12 +22,11 @@ from anyworker.fleet.loader import load_all
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
+from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Executor
 from anyworker.runner.polling import Identity
 from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
-from anyworker.values.resolve import resolve_call
 from anyworker.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -215,15 +214,7 @@ def _runner(
             idle_poll_timeout=options.idle_poll_timeout,
         ),
         client=client,
-        executor=Executor(
-            function=worker.execute_function,
-            call=resolve_call(
-                worker.execute_function, whole_task=worker.takes_task, strict=options.strict_schema
-            ),
-            is_async=worker.is_async,
-            timeout=options.timeout,
-            run_sync=run_sync,
-        ),
+        executor=executor_of(resolved, run_sync),
         delivery=Delivery(
             client,
             task_type=identity.task_type,

@@ -8,6 +8,7 @@ import msgspec
 
 from anyworker.conductor.models import ResultStatus, Task, TaskExecLog, TaskResult
 from anyworker.errors import ConversionError, NonRetryableException, SerializationError
+from anyworker.policy.cancellation import CancelReason
 
 HAND_BACKS_KEY = "__anyworker_hand_backs__"
 """Reserved key of a task's output: how many of its polls ended in a hand-back instead of a call."""
@@ -61,7 +62,16 @@ class HandedBack:
     """The task was not run to an end here; another worker may have it at once."""
 
 
-Outcome = Completed | Failed | Terminal | InProgress | Returned | HandedBack
+@attrs.frozen
+class Dropped:
+    """The task is no longer ours: the server is told nothing."""
+
+    reason: CancelReason
+
+
+Sent = Completed | Failed | Terminal | InProgress | Returned | HandedBack
+"""What the server is told of."""
+Outcome = Sent | Dropped
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -118,6 +128,8 @@ class Draft:
     """What the function set in its context; what it returns goes over it."""
     logs: list[TaskExecLog] = attrs.field(factory=list)
     """Lines for the task's log, in order."""
+    cancel_reason: CancelReason | None = None
+    """Why the call was cancelled, None as long as it is not."""
 
     @classmethod
     def of(cls, task: Task, worker_id: str) -> "Draft":
@@ -133,7 +145,7 @@ class Draft:
         return max(self.task.poll_count - self.hand_backs, 1)
 
 
-def to_result(outcome: Outcome, draft: Draft, *, now_ms: Callable[[], int]) -> TaskResult:
+def to_result(outcome: Sent, draft: Draft, *, now_ms: Callable[[], int]) -> TaskResult:
     """Return what the server is told.
 
     Args:

@@ -1,7 +1,6 @@
 """Call a worker's function for a task and make of whatever happens an outcome. Nothing it raises gets out."""
 
 import contextvars
-import enum
 import inspect
 import logging
 import math
@@ -17,11 +16,20 @@ import attrs
 
 from anyworker import context as task_context
 from anyworker.conductor.models import Task, TaskResult
-from anyworker.context import TaskContext, TaskInProgress
+from anyworker.context import TaskContext, TaskInProgress, TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown, StrayCancellation
+from anyworker.policy.cancellation import (
+    CancelReason,
+    Draining,
+    LeaseLost,
+    Terminated,
+    TimedOut,
+    TimeoutExceeded,
+)
 from anyworker.policy.outcome import (
     Completed,
     Draft,
+    Dropped,
     Failed,
     HandedBack,
     InProgress,
@@ -54,12 +62,6 @@ class Call(Protocol):
         ...
 
 
-class CancelReason(enum.Enum):
-    """Why an execution's scope was cancelled by us."""
-
-    DRAINING = "the worker is shutting down"
-
-
 @attrs.define(eq=False)
 class Execution:
     """One task in hand, from its arrival to the acceptance of its result."""
@@ -73,7 +75,6 @@ class Execution:
     """Around the delivery of a result that does not end the task, while it goes on."""
     started: float = 0.0
     """Loop time at which the function was called, where somebody wants to know."""
-    cancel_reason: CancelReason | None = None
     thread_id: int | None = None
     """The thread in which a plain function runs, while it does."""
     is_left: bool = False
@@ -82,8 +83,8 @@ class Execution:
     """Whether it was left while a thread ran the function."""
 
     def cancel(self, reason: CancelReason) -> None:
-        """Cancel the call, if it is still going on."""
-        self.cancel_reason = self.cancel_reason or reason
+        """Cancel the call, if it is still going on; the first reason counts."""
+        self.draft.cancel_reason = self.draft.cancel_reason or reason
         if self.scope is not None:
             self.scope.cancel()
 
@@ -117,8 +118,9 @@ class Executor:
             scope: What `Execution.cancel` cancels while the call goes on.
         """
         task = execution.draft.task
-        if execution.cancel_reason is not None:
-            return known(HandedBack())
+        if (reason := execution.draft.cancel_reason) is not None:
+            is_lost = isinstance(reason, Terminated | TimedOut | LeaseLost)
+            return known(Dropped(reason) if is_lost else HandedBack())
         if task.external_input_payload_storage_path and not task.input_data:
             return known(_unreadable_input(task))
         try:
@@ -131,12 +133,19 @@ class Executor:
         return self._timed(execution, self.timeout, positional, named)
 
     def cut(self, execution: Execution) -> Outcome:
-        """Return the outcome of a call that was cancelled because the worker shuts down."""
+        """Return the outcome of a call that was cancelled, by its reason."""
         execution.leave()
-        if execution.is_abandoned or _may_run_again(execution.draft.task):
-            return HandedBack()
-        ended = ShutDown()
-        return Failed(str(ended), ended)
+        match execution.draft.cancel_reason:
+            case Terminated() | TimedOut() | LeaseLost() as reason:
+                return Dropped(reason)
+            case TimeoutExceeded(seconds):
+                overdue = ExecutionTimeout(seconds)
+                return Failed(str(overdue), overdue)
+            case Draining() | None if execution.is_abandoned or _may_run_again(execution.draft.task):
+                return HandedBack()
+            case Draining() | None:
+                ended = ShutDown()
+                return Failed(str(ended), ended)
 
     async def _timed(
         self,
@@ -145,17 +154,20 @@ class Executor:
         positional: tuple[object, ...],
         named: dict[str, object],
     ) -> Outcome:
-        with anyio.move_on_after(seconds):
-            return await self._guarded(execution, positional, named)
-        execution.leave()
-        overdue = ExecutionTimeout(seconds)
-        return Failed(str(overdue), overdue)
+        with anyio.move_on_after(seconds) as scope:
+            return await self._guarded(execution, positional, named, TimeLimit(seconds, scope))
+        execution.cancel(TimeoutExceeded(seconds))
+        return self.cut(execution)
 
     async def _guarded(
-        self, execution: Execution, positional: tuple[object, ...], named: dict[str, object]
+        self,
+        execution: Execution,
+        positional: tuple[object, ...],
+        named: dict[str, object],
+        limit: TimeLimit | None = None,
     ) -> Outcome:
         surroundings = contextvars.copy_context()
-        context = surroundings.run(task_context.enter, execution.draft)
+        context = surroundings.run(task_context.enter, execution.draft, limit)
         try:
             if self.is_async:
                 coroutine: Any = surroundings.run(self.function, *positional, **named)

@@ -3,8 +3,10 @@
 import attrs
 
 from anyworker.conductor.models import TaskResult
+from anyworker.context import now_ms
 from anyworker.errors import SerializationError
-from anyworker.policy.outcome import REASON_LIMIT, describe
+from anyworker.policy.outcome import REASON_LIMIT, Sent, describe, to_result
+from anyworker.runner.execution import Execution
 from anyworker.values.payload import encode_result
 
 LOGS_PER_UPDATE = 10
@@ -36,6 +38,11 @@ class Parcel:
         """Return a failure in place of this result, with its log."""
         failed = _failed(self.result, reason)
         return attrs.evolve(self, result=failed, body=encode_result(failed), is_replacement=True)
+
+
+def parcel_of(execution: Execution, outcome: Sent) -> Parcel:
+    """Return what a call came to, ready to be sent."""
+    return pack(to_result(outcome, execution.draft, now_ms=now_ms), execution.wire_poll_count)
 
 
 def pack(result: TaskResult, wire_poll_count: int) -> Parcel:

@@ -16,7 +16,7 @@ from anyworker.events import (
     TaskExecutionFailure,
     TaskExecutionStarted,
 )
-from anyworker.policy.outcome import Failed, HandedBack, Outcome, Terminal
+from anyworker.policy.outcome import Dropped, Failed, HandedBack, Sent, Terminal
 from anyworker.runner.execution import Execution
 from anyworker.runner.parcel import Parcel
 from anyworker.values.payload import output_size
@@ -83,7 +83,7 @@ class Reporter:
                 )
             )
 
-    def executed(self, execution: Execution, outcome: Outcome, parcel: Parcel) -> None:
+    def executed(self, execution: Execution, outcome: Sent, parcel: Parcel) -> None:
         """A call came to an outcome and its result is ready to be sent."""
         if isinstance(outcome, HandedBack):
             logger.info("Task %s is handed back", execution.draft.task.task_id)
@@ -95,6 +95,10 @@ class Reporter:
             self._failed(execution, cause)
         elif self._hears_completed:
             self._completed(execution, parcel)
+
+    def dropped(self, execution: Execution, outcome: Dropped) -> None:
+        """A call was cancelled for a task that is no longer ours."""
+        logger.info("Task %s is dropped: %s", execution.draft.task.task_id, outcome.reason)
 
     def abandoned(self, execution: Execution) -> None:
         """A thread goes on although nobody waits for it."""
@@ -135,7 +139,7 @@ class Reporter:
         )
 
 
-def _cause(outcome: Outcome, parcel: Parcel) -> BaseException | None:
+def _cause(outcome: Sent, parcel: Parcel) -> BaseException | None:
     if isinstance(outcome, Failed | Terminal):
         return outcome.cause
     if parcel.refusal is not None:

@@ -9,14 +9,14 @@ import anyio
 import anyio.abc
 
 from anyworker.conductor.models import Task
-from anyworker.context import now_ms
 from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
 from anyworker.events import Publisher
-from anyworker.policy.outcome import Draft, Failed, HandedBack, Outcome, to_result
+from anyworker.policy.cancellation import Draining
+from anyworker.policy.outcome import Draft, Dropped, Failed, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import CancelReason, Execution, Executor, known
-from anyworker.runner.parcel import Parcel, pack
+from anyworker.runner.execution import Execution, Executor, known
+from anyworker.runner.parcel import Parcel, parcel_of
 from anyworker.runner.polling import Identity, PollClient, PollUnderWay
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.slots import Slot, Slots
@@ -94,7 +94,7 @@ class Runner:
         self.drain()
         self._delivery.hurry()
         for execution in list(self._in_hand.values()):
-            execution.cancel(CancelReason.DRAINING)
+            execution.cancel(Draining())
 
     async def run(self) -> None:
         """Poll, execute and deliver until drained."""
@@ -244,13 +244,15 @@ class Runner:
         """Tell the server what a task came to, and have it in hand no more."""
         parcel: Parcel | None = None
         try:
+            if isinstance(outcome, Dropped):
+                self._reporter.dropped(execution, outcome)
+                return
             if execution.is_abandoned and isinstance(outcome, HandedBack):
                 # The thread may still act, so nobody else may have the task before its lease ends.
                 self.abandoned.append(execution)
                 self._reporter.abandoned(execution)
                 return
-            result = to_result(outcome, execution.draft, now_ms=now_ms)
-            parcel = pack(result, execution.wire_poll_count)
+            parcel = parcel_of(execution, outcome)
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:
                 await self._delivery.send_surplus_logs(parcel)
