@@ -12,6 +12,7 @@
     ├── ExecutionTimeout            a function took longer than its worker's timeout
     ├── ShutDown                    a function was cancelled by a shutdown and may not run again
     ├── DeliveryCancelled           a result was on its way when its worker was torn down
+    ├── RegistrationRefused         a task definition contradicts itself; it is not sent
     ├── NoTaskContextError          get_task_context() outside a task
     ├── ConversionError             values: a task's input does not fit the function
     ├── SerializationError          values: an output has no place in JSON
@@ -103,6 +104,15 @@ class DeliveryCancelled(AnyworkerError):
 
     def __init__(self) -> None:
         super().__init__("the worker was cancelled before the server had taken the result")
+
+
+class RegistrationRefused(AnyworkerError):
+    """A task definition contradicts itself, or what the server has; it is not sent."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"task definition {name!r}: {reason}")
 
 
 class NoTaskContextError(AnyworkerError, RuntimeError):

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import ConfigurationError
@@ -97,6 +97,25 @@ class TaskUpdateFailure(TaskRunnerEvent):
     task_result: TaskResult
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaskDefRegistered(TaskRunnerEvent):
+    """A task definition is on the server as it should be."""
+
+    outcome: Literal["created", "updated", "unchanged", "kept"]
+    """``kept``: the server's own, which the worker may not overwrite."""
+    changed_fields: tuple[str, ...]
+    """Of an ``updated`` one, by the names of the wire."""
+    has_schema_registry: bool
+    """Whether the schemas went to the server's registry; otherwise they are part of the definition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDefRegistrationFailure(TaskRunnerEvent):
+    """A task definition could not be registered; its worker polls all the same."""
+
+    cause: Exception
+
+
 class TaskRunnerEventsListener:
     """Base of listeners: override what you want to hear.
 
@@ -125,6 +144,12 @@ class TaskRunnerEventsListener:
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Hear that a result could not be delivered."""
 
+    def on_task_def_registered(self, event: TaskDefRegistered) -> None:
+        """Hear that a task definition is on the server."""
+
+    def on_task_def_registration_failure(self, event: TaskDefRegistrationFailure) -> None:
+        """Hear that a task definition could not be registered."""
+
 
 Listener = object
 """Anything with some of the methods of `TaskRunnerEventsListener`."""
@@ -137,6 +162,8 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     TaskExecutionCompleted: "on_task_execution_completed",
     TaskExecutionFailure: "on_task_execution_failure",
     TaskUpdateFailure: "on_task_update_failure",
+    TaskDefRegistered: "on_task_def_registered",
+    TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }
 
 

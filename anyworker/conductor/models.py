@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class TaskStatus(StrEnum):
@@ -48,41 +49,54 @@ class TaskExecLog(WireModel):
 
 
 class TaskDef(WireModel):
-    """A task definition; defaults are the server's."""
+    """A task definition. What is UNSET is not said, and the server's default holds.
+
+    That is: 3 retries, FIXED, 60 s apart; no limits but ``response_timeout_seconds``, 3600, which must not be
+    above ``timeout_seconds``, unless that is 0; the policy TIME_OUT_WF.
+    """
 
     name: str
-    description: str | None = None
-    retry_count: int = 3
-    retry_logic: Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"] = "FIXED"
-    retry_delay_seconds: int = 60
-    backoff_scale_factor: int = 1
-    max_retry_delay_seconds: int = 0
-    backoff_jitter_ms: int = 0
-    total_timeout_seconds: int = 0
-    timeout_seconds: int = 0
-    timeout_policy: Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"] = "TIME_OUT_WF"
-    response_timeout_seconds: int = 3600
-    poll_timeout_seconds: int | None = None
-    concurrent_exec_limit: int | None = None
-    rate_limit_per_frequency: int = 0
-    rate_limit_frequency_in_seconds: int = 1
-    input_keys: list[str] = []
-    output_keys: list[str] = []
-    input_template: dict[str, Any] = {}
-    isolation_group_id: str | None = None
-    execution_name_space: str | None = None
-    owner_email: str | None = None
-    owner_app: str | None = None
-    base_type: str | None = None
-    input_schema: dict[str, Any] | None = None
-    output_schema: dict[str, Any] | None = None
-    enforce_schema: bool = False
-    runtime_metadata: list[str] = []
-    task_status_listener_enabled: bool = True
-    create_time: int = 0
-    update_time: int = 0
-    created_by: str | None = None
-    updated_by: str | None = None
+    description: str | UnsetType = UNSET
+    retry_count: int | UnsetType = UNSET
+    retry_logic: Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"] | UnsetType = UNSET
+    retry_delay_seconds: int | UnsetType = UNSET
+    backoff_scale_factor: int | UnsetType = UNSET
+    max_retry_delay_seconds: int | UnsetType = UNSET
+    backoff_jitter_ms: int | UnsetType = UNSET
+    total_timeout_seconds: int | UnsetType = UNSET
+    timeout_seconds: int | UnsetType = UNSET
+    timeout_policy: Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"] | UnsetType = UNSET
+    response_timeout_seconds: int | UnsetType = UNSET
+    poll_timeout_seconds: int | UnsetType = UNSET
+    concurrent_exec_limit: int | UnsetType = UNSET
+    rate_limit_per_frequency: int | UnsetType = UNSET
+    rate_limit_frequency_in_seconds: int | UnsetType = UNSET
+    input_keys: list[str] | UnsetType = UNSET
+    output_keys: list[str] | UnsetType = UNSET
+    input_template: dict[str, Any] | UnsetType = UNSET
+    isolation_group_id: str | UnsetType = UNSET
+    execution_name_space: str | UnsetType = UNSET
+    owner_email: str | UnsetType = UNSET
+    owner_app: str | UnsetType = UNSET
+    base_type: str | UnsetType = UNSET
+    input_schema: dict[str, Any] | UnsetType = UNSET
+    output_schema: dict[str, Any] | UnsetType = UNSET
+    enforce_schema: bool | UnsetType = UNSET
+    runtime_metadata: list[str] | UnsetType = UNSET
+    task_status_listener_enabled: bool | UnsetType = UNSET
+    create_time: int | UnsetType = UNSET
+    update_time: int | UnsetType = UNSET
+    created_by: str | UnsetType = UNSET
+    updated_by: str | UnsetType = UNSET
+
+
+class SchemaDef(WireModel):
+    """A schema in a server's registry."""
+
+    name: str
+    version: int = 1
+    type: Literal["JSON", "AVRO", "PROTOBUF"] = "JSON"
+    data: dict[str, Any] = {}
 
 
 class PolledTaskDef(WireModel):
@@ -153,7 +167,7 @@ class TaskResult(WireModel):
     workflow_instance_id: str = ""
     task_id: str = ""
     # Sent even at its default: the server answers 500 to a result without a status.
-    status: ResultStatus | msgspec.UnsetType = msgspec.UNSET
+    status: ResultStatus | UnsetType = UNSET
     output_data: dict[str, Any] = {}
     reason_for_incompletion: str | None = None
     """Cut to 500 characters by the server."""

@@ -10,7 +10,7 @@ from anyworker.conductor import replay
 from anyworker.conductor.calls import Calls, segment
 from anyworker.conductor.decoding import ModelDecoder
 from anyworker.conductor.encoding import encode
-from anyworker.conductor.models import StartWorkflow, TaskDef, Workflow, WorkflowDef
+from anyworker.conductor.models import SchemaDef, StartWorkflow, TaskDef, Workflow, WorkflowDef
 
 T = TypeVar("T")
 
@@ -20,6 +20,8 @@ FIRST_LOOK, LAST_LOOK = 0.01, 1.0
 _WORKFLOW = ModelDecoder(Workflow)
 _WORKFLOW_DEF = ModelDecoder(WorkflowDef)
 _TASK_DEF = ModelDecoder(TaskDef)
+_FIELDS = ModelDecoder(dict[str, Any])
+_SCHEMA_DEF = ModelDecoder(SchemaDef)
 
 
 class WorkflowCalls(ABC):
@@ -40,7 +42,28 @@ class WorkflowCalls(ABC):
 
     async def get_task_def(self, name: str) -> TaskDef:
         """Return a task definition."""
-        return await self._read(_TASK_DEF, f"/metadata/taskdefs/{segment(name, 'task type')}")
+        return await self._read(_TASK_DEF, _task_def_path(name))
+
+    async def get_task_def_fields(self, name: str) -> dict[str, Any]:
+        """Return a task definition as the wire has it, with the fields that no model here knows."""
+        return await self._read(_FIELDS, _task_def_path(name))
+
+    async def save_schemas(self, schemas: Sequence[SchemaDef]) -> None:
+        """Put schemas into the server's registry, each replacing its version.
+
+        Raises:
+            NotFoundError: The server has no registry.
+        """
+        if schemas:
+            await self._write(replay.CREATE, "/schema", body=encode(list(schemas)))
+
+    async def get_schema(self, name: str, version: int) -> SchemaDef:
+        """Return a schema of the server's registry.
+
+        Raises:
+            NotFoundError: There is none, or no registry.
+        """
+        return await self._read(_SCHEMA_DEF, f"/schema/{segment(name, 'schema name')}/{version}")
 
     async def register_workflow_def(
         self, definition: WorkflowDef | Mapping[str, Any], *, overwrite: bool = False
@@ -145,3 +168,7 @@ class WorkflowCalls(ABC):
         body: bytes = b"",
     ) -> None:
         await self._calls.text(operation, self._calls.target(path, query), body)
+
+
+def _task_def_path(name: str) -> str:
+    return f"/metadata/taskdefs/{segment(name, 'task type')}"

@@ -71,14 +71,17 @@ class Fleet:
     Args:
         runners: One for each worker.
         grace: Seconds that tasks in hand may take to finish once the fleet drains.
-        keep_time: Runs beside them, until they have ended.
+        beside: Run beside them, until they have ended at the latest.
     """
 
     def __init__(
-        self, runners: Sequence[Runner], grace: float, keep_time: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        runners: Sequence[Runner],
+        grace: float,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     ) -> None:
         self._runners = tuple(runners)
-        self._keep_time = keep_time
+        self._beside = tuple(beside)
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()
@@ -131,7 +134,8 @@ class Fleet:
         try:
             with self._scope:
                 async with anyio.create_task_group() as watch:
-                    watch.start_soon(self._keep_time)
+                    for companion in self._beside:
+                        watch.start_soon(companion)
                     watch.start_soon(self._enforce_grace)
                     async with anyio.create_task_group() as workers:
                         for runner in self._runners:

@@ -17,6 +17,7 @@ from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
+from anyworker.fleet.declarations import declarations
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
 from anyworker.fleet.loader import load_all
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
@@ -25,6 +26,7 @@ from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.polling import Identity
+from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
 from anyworker.worker import Worker
@@ -80,7 +82,8 @@ async def serving(
             resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
         )
         announce(resolved)
-        fleet = Fleet(runners, grace, client.keep_time)
+        registrar = Registrar(client, publisher, declarations(resolved))
+        fleet = Fleet(runners, grace, [client.keep_time, registrar.run])
         error: BaseException | None = None
         async with anyio.create_task_group() as host:
             host.start_soon(fleet.run)
@@ -145,12 +148,9 @@ def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
 
 
 def _without_effect(resolved: ResolvedWorker) -> str | None:
-    options = resolved.options
-    names = [name for name in ("lease_extend_enabled", "register_task_def") if getattr(options, name)]
-    if not names:
+    if not resolved.options.lease_extend_enabled:
         return None
-    name = resolved.worker.task_definition_name
-    return f"worker {name!r}: {', '.join(names)}: no effect in this version"
+    return f"worker {resolved.worker.task_definition_name!r}: lease_extend_enabled: no effect in this version"
 
 
 def check_times(grace: float, delays: Sequence[float]) -> None:

@@ -200,8 +200,11 @@ class ModelShape:
             raise Misfit(problems) if problems else misfit from misfit.__cause__
 
     def schema(self, _: Write) -> Schema:
-        """Ask the class."""
-        return {} if self.describe is None else self.describe()
+        """Ask the class; nothing is known of one that cannot say."""
+        try:
+            return {} if self.describe is None else self.describe()
+        except Exception:  # noqa: BLE001 - the user's class may raise anything
+            return {}
 
 
 def _model_problems(error: BaseException | None) -> list[Problem]:

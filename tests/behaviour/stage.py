@@ -96,12 +96,12 @@ async def stage(
     hook: Hook | None = None,
     event_listeners: Iterable[object] = (),
     configuration: dict[str, Any] | None = None,
-    waiting: str = "fill",
+    server: DevServer | None = None,
     inline: bool = False,
     **options: Any,
 ) -> AsyncIterator[Stage]:
     """Serve workers against a development server of their own."""
-    tap = Tap(DevServer(waiting=waiting).transport(), hook)
+    tap = Tap((server or DevServer()).transport(), hook)
     settings = Configuration(server_api_url=URL, transport=tap, **(configuration or {}))
     # The test's own client bypasses the tap: only what the workers say is recorded.
     plain = Configuration(server_api_url=URL, transport=tap.inner)

@@ -218,7 +218,7 @@ class Worker(RuleBasedStateMachine):
 
     def changed(self) -> None:
         """A freed slot, an answer or a command may bring a poll forward; a failure's pause stands."""
-        if not self.has_failed_since_success:
+        if not self.has_failed_since_success or self.may_poll_from == math.inf:
             self.may_poll_from = -math.inf
 
     @rule()

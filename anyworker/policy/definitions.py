@@ -1,0 +1,84 @@
+"""What registering a task definition comes to, given what the code says and what the server has."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from anyworker.errors import RegistrationRefused
+
+DEFAULT_RESPONSE_TIMEOUT = 3600
+"""Seconds, the server's."""
+
+Outcome = Literal["created", "updated", "unchanged", "kept"]
+"""What became of a definition: ``kept`` is the server's own, which the code may not overwrite."""
+
+
+@attrs.frozen
+class Registration:
+    """What is to be done for one definition."""
+
+    outcome: Outcome
+    definition: dict[str, Any] = attrs.field(factory=dict)
+    """What to send, as the wire has it; not for ``unchanged`` and ``kept``."""
+    changes: Mapping[str, tuple[object, object]] = attrs.field(factory=dict)
+    """Fields that the code changes on the server: what was, what will be."""
+
+
+def plan_registration(
+    said: Mapping[str, Any], existing: Mapping[str, Any] | None, *, overwrite: bool
+) -> Registration:
+    """Decide what to send. Fields that the code does not say keep the value that they have on the server.
+
+    Args:
+        said: What the code says, by the names of the wire, ``name`` among them.
+        existing: The server's definition of this name; None if there is none.
+        overwrite: Whether a definition that exists may be changed.
+
+    Raises:
+        RegistrationRefused: The server would refuse the outcome.
+    """
+    if existing is None:
+        _check_timeouts(said, {})
+        return Registration("created", dict(said))
+    if not overwrite:
+        return Registration("kept")
+    changes = {
+        key: (existing.get(key), value) for key, value in said.items() if not _holds(existing.get(key), value)
+    }
+    if not changes:
+        return Registration("unchanged")
+    _check_timeouts(said, existing)
+    return Registration("updated", {**existing, **said}, changes)
+
+
+def _holds(found: object, said: object) -> bool:
+    """Whether the server has what is said; it adds fields of its own to a schema."""
+    if isinstance(found, Mapping) and isinstance(said, Mapping) and "data" in said:
+        return all(found.get(key) == value for key, value in said.items())
+    return found == said
+
+
+def _check_timeouts(said: Mapping[str, Any], existing: Mapping[str, Any]) -> None:
+    """Refuse what the server would: each limit must be within the one around it."""
+    name = said.get("name")
+    for inner, outer, default in (
+        ("responseTimeoutSeconds", "timeoutSeconds", DEFAULT_RESPONSE_TIMEOUT),
+        ("timeoutSeconds", "totalTimeoutSeconds", 0),
+    ):
+        low, low_source = _found(inner, said, existing, default)
+        high, high_source = _found(outer, said, existing, 0)
+        if 0 < high < low:
+            reason = (
+                f"{inner}={low} ({low_source}) is above {outer}={high} ({high_source}), which the server "
+                f"refuses; say both in task_def, {inner} no higher than {outer}"
+            )
+            raise RegistrationRefused(str(name), reason)
+
+
+def _found(field: str, said: Mapping[str, Any], existing: Mapping[str, Any], default: int) -> tuple[int, str]:
+    if field in said:
+        return said[field], "the code's"
+    if field in existing:
+        return existing[field], "the one on the server"
+    return default, "the server's default"

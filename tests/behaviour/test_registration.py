@@ -1,0 +1,190 @@
+"""Task definitions and schemas come to the server while the workers poll already."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from stage import Stage, stage
+
+from anyworker import Task, TaskDef, TaskRunnerEventsListener, Worker
+from anyworker.devserver import DevServer
+from anyworker.errors import NotFoundError
+from anyworker.events import TaskDefRegistered, TaskDefRegistrationFailure
+
+pytestmark = pytest.mark.virtual_time
+
+Event = TaskDefRegistered | TaskDefRegistrationFailure
+
+
+class Hearing(TaskRunnerEventsListener):
+    """Waits for what becomes of a registration."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.heard = anyio.Event()
+
+    def on_task_def_registered(self, event: TaskDefRegistered) -> None:
+        self.events.append(event)
+        self.heard.set()
+
+    def on_task_def_registration_failure(self, event: TaskDefRegistrationFailure) -> None:
+        self.events.append(event)
+        self.heard.set()
+
+
+def charge(order: str, amount: float = 1.0) -> dict[str, Any]:
+    return {"charged": amount, "order": order}
+
+
+def charging(
+    task_def: TaskDef | None = None, function: Callable[..., object] = charge, **options: Any
+) -> Worker:
+    return Worker("charge", function, task_def=task_def, register_task_def=True, **options)
+
+
+async def registered(server: DevServer, worker: Worker, **options: Any) -> Event:
+    """Run a worker until its definition is registered, or is not."""
+    hearing = Hearing()
+    with anyio.fail_after(300):
+        async with stage(worker, server=server, event_listeners=[hearing], inline=True, **options):
+            await hearing.heard.wait()
+    return hearing.events[0]
+
+
+async def on_server(server: DevServer, ask: Callable[[Stage], Awaitable[Any]]) -> Any:
+    async with stage(Worker("idle", lambda: 1), server=server, inline=True) as it:
+        return await ask(it)
+
+
+async def definition(server: DevServer) -> dict[str, Any]:
+    found: dict[str, Any] = await on_server(server, lambda it: it.client.get_task_def_fields("charge"))
+    return found
+
+
+async def operator_sets(server: DevServer, **fields: Any) -> None:
+    await on_server(server, lambda it: it.client.register_task_defs([TaskDef(name="charge", **fields)]))
+
+
+async def test_new_definition_has_what_the_code_says_and_the_servers_defaults() -> None:
+    server = DevServer()
+    event = await registered(server, charging(TaskDef(name="any", retry_count=7)))
+    assert isinstance(event, TaskDefRegistered)
+    assert (event.task_type, event.outcome, event.has_schema_registry) == ("charge", "created", False)
+    found = await definition(server)
+    assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 60)
+    assert found["inputSchema"]["name"] == "charge_input"
+    assert found["inputSchema"]["data"]["required"] == ["order"]
+    assert found["outputSchema"]["name"] == "charge_output"
+
+
+async def test_overwriting_keeps_what_the_operator_set_and_the_code_does_not() -> None:
+    server = DevServer()
+    await operator_sets(server, retry_count=9, timeout_seconds=90, response_timeout_seconds=45)
+    event = await registered(server, charging(TaskDef(name="charge", retry_count=3)))
+    assert isinstance(event, TaskDefRegistered)
+    assert event.outcome == "updated"
+    assert set(event.changed_fields) == {"retryCount", "inputSchema", "outputSchema"}
+    found = await definition(server)
+    # Three is the server's default, and said all the same.
+    assert (found["retryCount"], found["timeoutSeconds"], found["responseTimeoutSeconds"]) == (3, 90, 45)
+
+
+async def test_second_start_changes_nothing() -> None:
+    server = DevServer()
+    await registered(server, charging(TaskDef(name="charge", retry_count=3)))
+    before = await definition(server)
+    event = await registered(server, charging(TaskDef(name="charge", retry_count=3)))
+    assert isinstance(event, TaskDefRegistered)
+    assert event.outcome == "unchanged"
+    assert await definition(server) == before
+
+
+async def test_without_overwriting_the_servers_definition_is_kept() -> None:
+    server = DevServer()
+    await operator_sets(server, retry_count=9)
+    before = await definition(server)
+    worker = charging(TaskDef(name="charge", retry_count=3), overwrite_task_def=False)
+    event = await registered(server, worker)
+    assert isinstance(event, TaskDefRegistered)
+    assert event.outcome == "kept"
+    assert await definition(server) == before
+
+
+async def test_schemas_go_to_the_registry_of_a_server_that_has_one() -> None:
+    server = DevServer(flavor="orkes")
+    event = await registered(server, charging(strict_schema=True))
+    assert isinstance(event, TaskDefRegistered)
+    assert event.has_schema_registry
+    found = await definition(server)
+    assert {"name": "charge_input", "version": 1, "type": "JSON"}.items() <= found["inputSchema"].items()
+    assert "data" not in found["inputSchema"]
+    schema = await on_server(server, lambda it: it.client.get_schema("charge_input", 1))
+    assert schema.data["additionalProperties"] is False
+    assert set(schema.data["properties"]) == {"order", "amount"}
+
+
+async def test_schemas_of_the_registry_are_kept_without_overwriting() -> None:
+    server = DevServer(flavor="orkes")
+    await registered(server, charging())
+    await registered(server, charging(function=lambda other: other, overwrite_task_def=False))
+    schema = await on_server(server, lambda it: it.client.get_schema("charge_input", 1))
+    assert set(schema.data["properties"]) == {"order", "amount"}
+
+
+async def test_class_based_worker_is_registered_too() -> None:
+    class Charge:
+        task_definition_name = "charge"
+        register_task_def = True
+
+        def execute(self, task: Task) -> dict[str, Any]:
+            return {}
+
+    server = DevServer()
+    event = await registered(server, Worker.of(Charge()))
+    assert isinstance(event, TaskDefRegistered)
+    assert (await definition(server))["inputSchema"]["data"]["properties"] == {}
+
+
+async def test_contradiction_is_not_sent_and_names_both_values(caplog: pytest.LogCaptureFixture) -> None:
+    server = DevServer()
+    event = await registered(server, charging(TaskDef(name="charge", timeout_seconds=30)))
+    assert isinstance(event, TaskDefRegistrationFailure)
+    assert "responseTimeoutSeconds=3600" in str(event.cause)
+    assert "timeoutSeconds=30" in caplog.text
+    with pytest.raises(NotFoundError):
+        await definition(server)
+
+
+async def test_worker_polls_while_the_registration_fails() -> None:
+    hearing = Hearing()
+
+    async def refuse(request: httpx.Request) -> httpx.Response | None:
+        if "/metadata/" in request.url.path:
+            return httpx.Response(400, json={"status": 400, "message": "not today"})
+        return None
+
+    with anyio.fail_after(300):
+        async with stage(charging(), hook=refuse, event_listeners=[hearing], inline=True) as it:
+            await hearing.heard.wait()
+            await it.define("charge", name="flow")
+            assert (await it.play({"order": "o"})).status in {"COMPLETED", "FAILED"}
+    assert isinstance(hearing.events[0], TaskDefRegistrationFailure)
+    assert "not today" in str(hearing.events[0].cause)
+
+
+async def test_registration_waits_for_a_server_that_comes_later() -> None:
+    server, hearing = DevServer(), Hearing()
+    opens_at = anyio.current_time() + 20
+
+    async def closed(request: httpx.Request) -> httpx.Response | None:
+        if anyio.current_time() < opens_at:
+            raise httpx.ConnectError("closed")
+        return None
+
+    with anyio.fail_after(300):
+        async with stage(charging(), server=server, hook=closed, event_listeners=[hearing], inline=True):
+            await hearing.heard.wait()
+    assert isinstance(hearing.events[0], TaskDefRegistered)
+    assert (await definition(server))["name"] == "charge"
