@@ -11,6 +11,8 @@ WIRE = Path(__file__).parents[1] / "devserver" / "wire"
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+_FIELD_ERROR = re.compile(r"(?=\[Field error)")
+"""Where a sentence about several fields goes on to the next one; their order is not fixed."""
 _MEASURED = frozenset({"queueWaitTime", "executionTime", "instance"})
 _UNORDERED = "validationErrors"
 _EPOCH_MILLISECONDS = 1_700_000_000_000
@@ -31,7 +33,10 @@ def masked(value: Any, key: str = "") -> Any:
     if key in _MEASURED:
         return type(value).__name__
     if isinstance(value, str):
-        return _ISO_TIME.sub("<time>", _ID.sub("<id>", value))
+        text = _ISO_TIME.sub("<time>", _ID.sub("<id>", value))
+        return (
+            sorted(part.strip() for part in _FIELD_ERROR.split(text)) if _FIELD_ERROR.search(text) else text
+        )
     if isinstance(value, int) and value > _EPOCH_MILLISECONDS:
         return "<time>"
     return value

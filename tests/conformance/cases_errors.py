@@ -138,7 +138,10 @@ REFUSALS: dict[str, Refusal] = {
     "500-taskdef-not-a-list": sending("POST", "/metadata/taskdefs", {"name": "x"}),
     "500-update-v2-missing-ids": sending("POST", "/tasks/update-v2", {}),
 }
-SQL_ONLY = {"500-log-without-text": "13: without an index logs are not stored, so none is missed"}
+SQLITE_ONLY = {
+    "500-log-without-text": "13: PostgreSQL words it in its own way, Redis misses no log",
+    "500-taskdef-delete-unknown": "404 on PostgreSQL and Redis",
+}
 
 
 def refusal(name: str, refuse: Refusal) -> CaseFunction:
@@ -154,7 +157,86 @@ def refusal(name: str, refuse: Refusal) -> CaseFunction:
 
 
 for _name in sorted(path.stem.removeprefix("error-") for path in WIRE.glob("error-*.json")):
-    _why = SQL_ONLY.get(_name, "")
-    case(f"4-{_name}", only=("dev", "sqlite", "postgres") if _why else (), why=_why)(
-        refusal(_name, REFUSALS[_name])
-    )
+    _why = SQLITE_ONLY.get(_name, "")
+    case(f"4-{_name}", only=("dev", "sqlite") if _why else (), why=_why)(refusal(_name, REFUSALS[_name]))
+
+
+@case("4-404-taskdef-delete-unknown", only=("postgres", "redis"), why="500 on SQLite")
+async def _(conductor: Conductor) -> None:
+    await conductor.refused(404, "DELETE", f"/metadata/taskdefs/{conductor.unique()}")
+
+
+@case("4-400-page-for-an-unusable-request-line")
+async def _(conductor: Conductor) -> None:
+    reply = await conductor.request("GET", "/tasks/a%2Fb")
+    assert (reply.status, reply.content_type) == (400, "text/html")
+
+
+@case("4-409-pause-or-resume-of-an-ended-workflow")
+async def _(conductor: Conductor) -> None:
+    workflow_id, task = await conductor.begin(await conductor.single())
+    await conductor.update(task, "COMPLETED")
+    await conductor.refused(409, "PUT", f"/workflow/{workflow_id}/pause")
+
+
+@case("4-409-retry-with-nothing-to-retry")
+async def _(conductor: Conductor) -> None:
+    workflow_id, task = await conductor.begin(await conductor.single())
+    await conductor.update(task, "COMPLETED")
+    await conductor.refused(409, "POST", f"/workflow/{workflow_id}/retry")
+
+
+@case("4-500-workflowdef-delete-unknown", only=("dev", "sqlite"), why="8: of SQLite")
+async def _(conductor: Conductor) -> None:
+    await conductor.refused(500, "DELETE", f"/metadata/workflow/{conductor.unique('w')}/1")
+
+
+@case("4-404-wins-over-what-is-unknown-on-each-path")
+async def _(conductor: Conductor) -> None:
+    for method, path in (
+        ("GET", f"/workflow/{UNKNOWN}/status"),
+        ("GET", f"/workflow/{UNKNOWN}/tasks"),
+        ("PUT", f"/workflow/decide/{UNKNOWN}"),
+        ("PUT", f"/workflow/{UNKNOWN}/pause"),
+        ("PUT", f"/workflow/{UNKNOWN}/resume"),
+        ("DELETE", f"/workflow/{UNKNOWN}"),
+        ("POST", f"/workflow/{UNKNOWN}/retry"),
+        ("POST", f"/workflow/{UNKNOWN}/restart"),
+        ("GET", "/schema"),
+        ("GET", "/token"),
+    ):
+        body = await conductor.refused(404, method, path)
+        assert (body["status"], body["retryable"]) == (404, False)
+
+
+@case("4-404-start-by-path-of-an-unknown-workflow-names-it")
+async def _(conductor: Conductor) -> None:
+    name = conductor.unique("w")
+    body = await conductor.refused(404, "POST", f"/workflow/{name}?version=7", {})
+    assert body["message"] == f"No such workflow found by name: {name}, version: 7"
+    body = await conductor.refused(404, "POST", "/workflow", {"name": name, "version": 7})
+    assert body["message"] == f"No such workflow defined. name={name}, version=7"
+
+
+@case("4-500-invalid-utf-8-and-infinity-in-a-body")
+async def _(conductor: Conductor) -> None:
+    _, task = await conductor.begin(await conductor.single())
+    known = f'"workflowInstanceId":"{task["workflowInstanceId"]}","taskId":"{task["taskId"]}"'.encode()
+    for value in (b'"\xff"', b"Infinity", b"-Infinity", b"NaN", b"01", b"'x'"):
+        content = b"{" + known + b',"status":"COMPLETED","outputData":{"x":' + value + b"}}"
+        assert (await conductor.request("POST", "/tasks", content=content)).status == 500
+    assert (await conductor.task(task))["status"] == "IN_PROGRESS"
+
+
+@case("4-connection-is-closed-after-400-and-500-and-not-after-404-405-409")
+async def _(conductor: Conductor) -> None:
+    name = conductor.unique()
+    replies = {
+        400: await conductor.request("GET", f"/tasks/poll/batch/{name}?timeout=5001"),
+        404: await conductor.request("GET", f"/tasks/{UNKNOWN}"),
+        405: await conductor.request("PUT", "/tasks", json={}),
+        500: await conductor.request("GET", "/tasks/queue/size"),
+    }
+    assert {status: reply.status for status, reply in replies.items()} == {n: n for n in replies}
+    closed = {status: reply.headers.get("connection") == "close" for status, reply in replies.items()}
+    assert closed == {400: True, 404: False, 405: False, 500: True}

@@ -54,7 +54,7 @@ async def _(conductor: Conductor) -> None:
     assert (found[name], found[f"d:{name}"]) == (2, 1)
 
 
-@case("2-queue-all-verbose-has-sizes-by-shard")
+@case("2-queue-all-verbose-has-sizes-by-shard", only=("dev", "sqlite", "postgres"), why="500 on Redis")
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     await conductor.start(name)
