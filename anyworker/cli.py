@@ -1,5 +1,6 @@
 """The ``anyworker`` command."""
 
+import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -61,34 +62,101 @@ def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool) ->
 @main.command()
 @_worker_options
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    show_default="8080, with --once a free one",
+    help="0 for a free one.",
 )
-def dev(targets: Sequence[str], backend: str, grace: float, port: int, *, verbose: bool) -> None:
-    """Run workers against a development server in this process.
+@click.option(
+    "--waiting",
+    type=click.Choice(["fill", "first"]),
+    default="fill",
+    show_default=True,
+    help="How polls wait: until they have all they asked for, as on SQL back ends, or for the first task, "
+    "as on Redis.",
+)
+@click.option("--orkes", is_flag=True, help="Serve /token and /schema, too, as Orkes does.")
+@click.option("--admin", is_flag=True, help="Let things go wrong on demand, by requests to /admin/faults.")
+@click.option("--no-reload", is_flag=True, help="Leave the workers as they are when their code changes.")
+@click.option(
+    "--workflow",
+    "files",
+    multiple=True,
+    metavar="FILE.json",
+    help="Register what is defined in a file: one definition or a list. One without tasks that has what only "
+    "a task definition has, such as retryCount, is a task definition. May be given more than once.",
+)
+@click.option("--start", metavar="NAME", help="Start a workflow as soon as the workers are ready.")
+@click.option("--input", "source", metavar="JSON|@FILE|-", help="Its input: an object, by default {}.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="End when that workflow has ended, its output as JSON on standard output and all else on standard "
+    "error.",
+)
+def dev(targets: Sequence[str], **options: Any) -> None:
+    """Run workers against a development server, and show each task as it moves.
 
-    The server keeps everything in memory and speaks the Conductor API at http://127.0.0.1:PORT/api.
+    The server keeps everything in memory and speaks the Conductor API at http://127.0.0.1:PORT/api. Without
+    --workflow each worker gets a workflow of its name, to try it with. When the workers' code changes, what
+    runs is finished or handed back, and the new code goes on; the server and its workflows stay.
 
-    Example: anyworker dev workers.py
+    \b
+    Examples:
+      anyworker dev workers.py
+      anyworker dev workers.py --start greet --input '{"name": "World"}' --once
+      anyworker dev my_app.workers --workflow order.json --start order --input @order-1.json
+
+    \b
+    Exit status:
+      0    everything was handed over; with --once, the workflow is COMPLETED
+      1    with --once: it ended otherwise, or had not ended
+      2    the command line is wrong, or a file that it names
+      3    could not start: the port, the workers' code, a definition, the workflow's name
+      4    a task was abandoned
+      128+n  forced by signal n, the third
     """
-    _log(verbose=verbose)
+    definitions, source = _read_files(options.pop("files"), options["start"], options.pop("source"))
+    if options["once"] and options["start"] is None:
+        message = "--once needs --start NAME, the workflow to wait for"
+        raise click.UsageError(message)
+    missing = [name for name in ("rich", "uvicorn", "watchfiles") if importlib.util.find_spec(name) is None]
+    if missing:
+        message = f"{' and '.join(missing)} missing; install what it needs with: pip install 'anyworker[dev]'"
+        raise _CouldNotStart(message)
+    from anyworker.dev.command import run_dev  # noqa: PLC0415 - what it needs is an extra's
+    from anyworker.dev.settings import Settings  # noqa: PLC0415
+
+    default_port = 0 if options["once"] else 8080
+    settings = Settings(
+        targets=tuple(targets),
+        backend=options["backend"],
+        grace=options["grace"],
+        level="DEBUG" if options["verbose"] else "INFO",
+        port=default_port if options["port"] is None else options["port"],
+        waiting=options["waiting"],
+        is_orkes=options["orkes"],
+        has_admin=options["admin"],
+        has_reload=not (options["no_reload"] or options["once"]),
+        definitions=definitions,
+        start=options["start"],
+        input=source,
+        is_once=options["once"],
+    )
+    sys.exit(run_dev(settings))
+
+
+def _read_files(files: Sequence[str], start: str | None, source: str | None) -> tuple[Any, dict[str, Any]]:
+    from anyworker.dev.arguments import ArgumentError, read_definitions, read_input  # noqa: PLC0415
+
+    if source is not None and start is None:
+        message = "--input needs --start NAME, the workflow that it is for"
+        raise click.UsageError(message)
     try:
-        from anyworker.devserver.serve import serve_in_thread  # noqa: PLC0415 - uvicorn is an extra's
-    except ModuleNotFoundError as error:
-        message = f"{error.name} is missing; install it with: pip install 'anyworker[dev]'"
-        raise click.ClickException(message) from None
-    name, backend_options = _chosen(backend)
-    try:
-        with serve_in_thread(port) as url:
-            click.echo(f"Development server: {url}")
-            anyworker.run(
-                backend=name,
-                backend_options=backend_options,
-                configuration=anyworker.Configuration(server_api_url=url, proxy=""),
-                import_modules=targets,
-                grace=grace,
-            )
-    except anyworker.ConfigurationError as error:
-        raise _CouldNotStart(str(error)) from None
+        definitions = read_definitions(files) if files else None
+        return definitions, {} if source is None else read_input(source, sys.stdin.buffer)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from None
 
 
 class _CouldNotStart(click.ClickException):

@@ -60,6 +60,8 @@ def config(server: DevServer, *, admin: bool = False) -> uvicorn.Config:
         server.asgi(admin=admin),
         http=DevServerProtocol,
         ws="none",
+        # What it logs goes where the log of the process goes.
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_keep_alive=IDLE_SECONDS,

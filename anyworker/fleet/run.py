@@ -4,7 +4,7 @@ import gc
 import importlib.util
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -65,8 +65,8 @@ def run(
             gc.collect()
             gc.freeze()
             main = partial(
-                _serve,
-                stages,
+                serve,
+                lambda fleet: stages.follow(partial(enter, fleet)),
                 workers,
                 configuration=configuration,
                 event_listeners=event_listeners,
@@ -78,19 +78,32 @@ def run(
             for problem in error.problems:
                 logger.error("Cannot start: %s", problem)  # noqa: TRY400 - the problem says all
             sys.exit(EXIT_COULD_NOT_START)
-        _leave(status)
+        leave(status)
 
 
-async def _serve(stages: SignalStages, workers: Sequence[object], **settings: Any) -> FleetStatus:
+async def serve(
+    steer: Callable[[Fleet], Coroutine[Any, Any, None]], workers: Sequence[object], **settings: Any
+) -> FleetStatus:
+    """Run workers in a process that is the caller's own; return how the fleet ended.
+
+    Args:
+        steer: Runs beside the fleet and stops it, as by :func:`enter`.
+        workers: As for :func:`run`, like the settings.
+        **settings: What ``serving`` takes.
+
+    Raises:
+        ConfigurationError: Something that is configured cannot work.
+    """
     async with serving(*workers, **settings) as fleet, anyio.create_task_group() as watch:
-        watch.start_soon(stages.follow, partial(_enter, fleet))
+        watch.start_soon(steer, fleet)
         watch.start_soon(_leave_abandoned, fleet)
         await fleet.wait()
         watch.cancel_scope.cancel()
     return fleet.status()
 
 
-def _enter(fleet: Fleet, stage: Stage) -> None:
+def enter(fleet: Fleet, stage: Stage) -> None:
+    """Let a fleet enter a stage of its end."""
     if stage is Stage.CANCEL:
         fleet.stop()
     else:
@@ -104,7 +117,8 @@ async def _leave_abandoned(fleet: Fleet) -> None:
     exit_now(EXIT_ABANDONED)
 
 
-def _leave(status: FleetStatus) -> None:
+def leave(status: FleetStatus) -> None:
+    """Return where everything was handed over and no thread is left; otherwise end the process."""
     exit_status = 0 if status.is_everything_handed_over else EXIT_ABANDONED
     if any(worker.threads for worker in status.workers):
         # A thread that cannot be stopped would hold up an ordinary exit for as long as it runs.
@@ -113,14 +127,32 @@ def _leave(status: FleetStatus) -> None:
         sys.exit(exit_status)
 
 
+def check_backend(backend: str, backend_options: Mapping[str, Any]) -> None:
+    """Refuse an event loop that is not there.
+
+    Raises:
+        ConfigurationError: Says what to do.
+    """
+    _refuse(_backend_problems(backend, backend_options))
+
+
 def _check(backend: str, backend_options: Mapping[str, Any], processes: int) -> None:
+    problems = _backend_problems(backend, backend_options)
+    if processes != 1:
+        problems.append(f"processes={processes!r}: expected 1, all workers in this process")
+    _refuse(problems)
+
+
+def _backend_problems(backend: str, backend_options: Mapping[str, Any]) -> list[str]:
     problems = []
     if backend not in anyio.get_all_backends():
         remedy = ", with backend_options={'use_uvloop': True}" if backend == "uvloop" else ""
         problems.append(f"backend={backend!r}: expected 'asyncio' or 'trio'{remedy}")
     if backend_options.get("use_uvloop") and importlib.util.find_spec("uvloop") is None:
         problems.append("backend_options: uvloop is not installed; pip install 'anyworker[uvloop]'")
-    if processes != 1:
-        problems.append(f"processes={processes!r}: expected 1, all workers in this process")
+    return problems
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise ConfigurationError(problems)

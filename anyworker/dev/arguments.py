@@ -1,0 +1,102 @@
+"""What the command line names: a workflow's input, and files of definitions."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from anyworker.dev.definitions import Definition, Definitions, sort_definitions
+
+
+class ArgumentError(Exception):
+    """A value of the command line cannot be used; the message says why and what would do."""
+
+
+def read_input(text: str, stdin: IO[bytes]) -> dict[str, Any]:
+    """Return a workflow's input.
+
+    Args:
+        text: JSON, or ``@FILE``, or ``-`` for standard input.
+        stdin: Standard input.
+
+    Raises:
+        ArgumentError: It is no JSON object, or the file cannot be read.
+    """
+    if text == "-":
+        place, content = "standard input", stdin.read()
+    elif text.startswith("@"):
+        place, content = text[1:], _content(text[1:])
+    else:
+        place, content = "--input", text.encode(errors="surrogateescape")
+    value = _parsed(content, place)
+    if not isinstance(value, dict):
+        example = '{"name": "World"}'
+        message = f"{place}: a workflow's input is an object, like {example}, not {_kind(value)}"
+        raise ArgumentError(message)
+    return value
+
+
+def read_definitions(files: Iterable[str]) -> Definitions:
+    """Return what is defined in files, each with one definition or a list of them.
+
+    Raises:
+        ArgumentError: A file cannot be read, or holds no definitions.
+    """
+    found: list[Definition] = []
+    for file in files:
+        value = _parsed(_content(file), file)
+        for position, definition in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(definition, dict):
+                place = f"{file}, item {position}" if isinstance(value, list) else file
+                message = f"{place}: expected a definition, an object with a name, not {_kind(definition)}"
+                raise ArgumentError(message)
+            found.append(definition)
+    return sort_definitions(found)
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        message = f"{file}: {error.strerror}"
+        raise ArgumentError(message) from None
+
+
+def _parsed(content: bytes, place: str) -> Any:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{place}: not UTF-8, at byte {error.start}"
+        raise ArgumentError(message) from None
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        line = text.splitlines()[error.lineno - 1] if text.splitlines()[error.lineno - 1 :] else ""
+        start = max(0, error.colno - 1 - 30)
+        excerpt = line[start : start + 60]
+        pointer = " " * (error.colno - 1 - start) + "^"
+        message = (
+            f"{place}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}\n"
+            f"  {excerpt}\n  {pointer}"
+        )
+        raise ArgumentError(message) from None
+    except (ValueError, RecursionError) as error:
+        message = f"{place}: not JSON: {error}"
+        raise ArgumentError(message) from None
+
+
+def _refuse_constant(name: str) -> None:
+    message = f"{name} is no JSON value"
+    raise ValueError(message)
+
+
+def _kind(value: object) -> str:
+    kinds = {
+        list: "an array",
+        str: "a text",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+    }
+    return kinds.get(type(value), "null")

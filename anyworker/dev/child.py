@@ -1,0 +1,142 @@
+"""The process of the workers: imports their code, tells what it declares, runs them until told to stop.
+
+It ignores SIGINT, which a terminal sends to it as well as to the command, and takes SIGTERM for a drain.
+All that goes further is said over the socket. When that closes, the command is gone, and with it the server:
+there is nobody left to hand anything to, so what runs is cancelled and the process ends.
+"""
+
+import gc
+import logging
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+
+from anyworker.configuration import Configuration
+from anyworker.dev.cards import card
+from anyworker.dev.messages import Cancel, Declared, Drain, Draining, Import, Link, Refused, Serve, Serving
+from anyworker.dev.sources import sources_of, sources_of_failure
+from anyworker.errors import ConfigurationError
+from anyworker.fleet.fleet import Fleet
+from anyworker.fleet.loader import load_all
+from anyworker.fleet.run import EXIT_ABANDONED, EXIT_COULD_NOT_START, check_backend, enter, leave, serve
+from anyworker.fleet.serving import resolve_workers
+from anyworker.fleet.signals import Stage, exit_now
+
+LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+
+_FAREWELL_SECONDS = 1.0
+"""How long cancelled functions may clean up when the command is gone."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the process.
+
+    Args:
+        arguments: The socket's descriptor, the name of the event loop, the level of
+            anyworker's own log.
+    """
+    descriptor, backend, level = arguments
+    # Until here it was blocked, so that a Ctrl-C while the interpreter starts does no harm.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    logging.basicConfig(level="DEBUG" if level == "DEBUG" else "INFO", format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("anyworker").setLevel(level)
+    wire = socket.socket(fileno=int(descriptor))
+    wire.set_inheritable(False)
+    link = Link(wire)
+    threading.Thread(target=_end_with_the_command, args=(wire,), daemon=True).start()
+    match link.hear():
+        case Import(targets):
+            _declare(link, targets)
+            _run(link, backend)
+
+
+def _end_with_the_command(wire: socket.socket) -> None:
+    """End the process when the other end of the socket is gone, whatever the event loop is busy with."""
+    watch = select.poll()
+    # Reading is the loop's; an end is told whether asked for or not.
+    watch.register(wire, 0)
+    watch.poll()
+    threading.Event().wait(_FAREWELL_SECONDS)
+    exit_now(EXIT_ABANDONED)
+
+
+def _declare(link: Link, targets: Sequence[str]) -> None:
+    try:
+        load_all(targets)
+        workers = [card(resolved) for resolved in resolve_workers(())]
+    except ConfigurationError as error:
+        link.say(Refused(list(error.problems), sources_of_failure(targets, error)))
+        sys.exit(EXIT_COULD_NOT_START)
+    link.say(Declared(workers, sources_of(sys.modules)))
+
+
+def _run(link: Link, backend: str) -> None:
+    match link.hear():
+        case Serve(url, grace):
+            pass
+        case _:
+            return
+    gc.collect()
+    gc.freeze()
+    main = partial(
+        serve,
+        partial(_follow, link),
+        (),
+        configuration=Configuration(server_api_url=url, proxy=""),
+        grace=grace,
+    )
+    options: dict[str, Any] = {"use_uvloop": True} if backend == "uvloop" else {}
+    name = "asyncio" if backend == "uvloop" else backend
+    try:
+        check_backend(name, options)
+        status = anyio.run(main, backend=name, backend_options=options)
+    except ConfigurationError as error:
+        link.say(Refused(list(error.problems)))
+        sys.exit(EXIT_COULD_NOT_START)
+    leave(status)
+
+
+async def _follow(link: Link, fleet: Fleet) -> None:
+    """Do what the command says, for as long as the fleet runs."""
+    link.say(Serving([worker.worker_id for worker in fleet.status().workers]))
+    async with anyio.create_task_group() as watch:
+        watch.start_soon(_drain_on_signal, link, fleet)
+        while True:
+            match await link.listen():
+                case Drain(grace):
+                    _drain(link, fleet)
+                    if grace is not None:
+                        watch.start_soon(_cancel_after, grace, fleet)
+                case Cancel():
+                    enter(fleet, Stage.CANCEL)
+                case None:
+                    enter(fleet, Stage.CANCEL)
+                    return
+
+
+async def _drain_on_signal(link: Link, fleet: Fleet) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM) as arrivals:
+        async for _ in arrivals:
+            _drain(link, fleet)
+
+
+async def _cancel_after(grace: float, fleet: Fleet) -> None:
+    await anyio.sleep(grace)
+    enter(fleet, Stage.CANCEL)
+
+
+def _drain(link: Link, fleet: Fleet) -> None:
+    enter(fleet, Stage.DRAIN)
+    link.say(Draining())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,100 @@
+"""``anyworker dev`` apart from its command line: put the parts together, run, say how it ended."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import anyio
+import attrs
+
+from anyworker.conductor.models import Workflow
+from anyworker.dev.console import Console, ConsoleHandler
+from anyworker.dev.plain import PlainView
+from anyworker.dev.process import WorkerProcess
+from anyworker.dev.session import Session
+from anyworker.dev.settings import Settings
+from anyworker.dev.showing import View
+from anyworker.dev.texts import failure_text, output_text
+from anyworker.devserver import DevServer
+from anyworker.devserver.serve import serve_in_thread
+from anyworker.errors import ConfigurationError
+from anyworker.fleet.run import EXIT_COULD_NOT_START
+from anyworker.fleet.signals import SignalStages
+
+LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+
+
+def run_dev(settings: Settings) -> int:
+    """Run workers against a dev server of their own until a signal; return the exit status.
+
+    A third signal ends the process from its handler.
+    """
+    console = Console(partial(_view, is_once=settings.is_once))
+    if _is_screen(is_once=settings.is_once) and settings.level == "INFO":
+        # Who watches the table needs no log of what it shows.
+        settings = attrs.evolve(settings, level="WARNING")
+    with SignalStages() as stages, console, _logging(console, settings.level):
+        status, finished = _run(settings, console, stages)
+    if settings.is_once and finished is not None:
+        _print_result(finished)
+    return status
+
+
+def _run(settings: Settings, console: Console, stages: SignalStages) -> tuple[int, Workflow | None]:
+    # Begun first: its interpreter starts while this one imports and binds.
+    process = WorkerProcess.begin(settings.backend, settings.level, console.line)
+    session: Session | None = None
+    try:
+        server = DevServer(waiting=settings.waiting, flavor="orkes" if settings.is_orkes else "oss")
+        server.engine.on_change.append(console.change)
+        with serve_in_thread(settings.port, server, admin=settings.has_admin) as url:
+            console.notice(f"Development server: {url}")
+            session = Session(settings, console, server, url, process)
+            status = anyio.run(session.run, stages)
+            return status, session.finished
+    except ConfigurationError as error:
+        console.problems(f"Cannot start: {problem}" for problem in error.problems)
+        return EXIT_COULD_NOT_START, None
+    finally:
+        process.close()
+        if session is not None:
+            session.close()
+
+
+def _view(*, is_once: bool) -> View:
+    """Make the view that fits where the command writes to; what is done once keeps standard output clean."""
+    stream = sys.stderr if is_once else sys.stdout
+    if _is_screen(is_once=is_once):
+        from anyworker.dev.screen import ScreenView  # noqa: PLC0415 - only terminals need rich
+
+        return ScreenView(stream, None if sys.stderr.isatty() else sys.stderr.buffer)
+    return PlainView(stream.buffer, sys.stderr.buffer)
+
+
+def _is_screen(*, is_once: bool) -> bool:
+    stream = sys.stderr if is_once else sys.stdout
+    return stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
+
+
+@contextlib.contextmanager
+def _logging(console: Console, level: str) -> Iterator[None]:
+    handler = ConsoleHandler(console)
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.root.addHandler(handler)
+    logging.root.setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)
+
+
+def _print_result(workflow: Workflow) -> None:
+    if workflow.status != "COMPLETED":
+        name = f"{workflow.workflow_name} {workflow.workflow_id}"
+        sys.stderr.buffer.write(f"{name}: {workflow.status}: {failure_text(workflow)}\n".encode())
+        sys.stderr.flush()
+    sys.stdout.buffer.write(f"{output_text(workflow)}\n".encode())
+    sys.stdout.flush()

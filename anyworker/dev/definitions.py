@@ -1,0 +1,177 @@
+"""Definitions for the dev server: those of files, and those made for workers without any."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import msgspec
+
+from anyworker.dev.messages import Card
+from anyworker.errors import ConfigurationError
+
+Definition = Mapping[str, Any]
+
+_OF_TASKS_ONLY = frozenset(
+    {
+        "retryCount", "retryLogic", "retryDelaySeconds", "backoffScaleFactor", "maxRetryDelaySeconds",
+        "backoffJitterMs", "totalTimeoutSeconds", "responseTimeoutSeconds", "pollTimeoutSeconds",
+        "concurrentExecLimit", "rateLimitPerFrequency", "rateLimitFrequencyInSeconds", "inputKeys",
+        "outputKeys", "isolationGroupId", "executionNameSpace",
+    }
+)  # fmt: skip
+"""Keys that only a task definition has."""
+
+_NOT_IN_REFERENCES = re.compile(r"[^0-9A-Za-z_]")
+
+
+@attrs.frozen
+class Definitions:
+    """What is registered with the dev server."""
+
+    workflows: tuple[Definition, ...] = ()
+    tasks: tuple[Definition, ...] = ()
+
+    def __add__(self, other: "Definitions") -> "Definitions":
+        """Return both."""
+        return Definitions((*self.workflows, *other.workflows), (*self.tasks, *other.tasks))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the workflows, in order."""
+        return list(dict.fromkeys(str(workflow.get("name")) for workflow in self.workflows))
+
+
+def sort_definitions(found: Iterable[Definition]) -> Definitions:
+    """Tell workflow definitions from task definitions: those have tasks, these have what only a task has."""
+    workflows: list[Definition] = []
+    tasks: list[Definition] = []
+    for definition in found:
+        is_task = "tasks" not in definition and not _OF_TASKS_ONLY.isdisjoint(definition)
+        (tasks if is_task else workflows).append(definition)
+    return Definitions(tuple(workflows), tuple(tasks))
+
+
+def task_definitions(cards: Iterable[Card], known: Definitions | None = None) -> Definitions:
+    """Return a task definition for each worker that has none in the files.
+
+    Without one in its declaration a task is not retried, so that a failure is seen at once, and has an hour
+    to answer, so that a debugger may hold it. Defaults of the function stand in its template: a null in the
+    place of a value that was not given becomes the default.
+    """
+    named = {definition.get("name") for definition in (known.tasks if known else ())}
+    made = {
+        card.task_type: {
+            "retryCount": 0,
+            "inputKeys": card.inputs,
+            **(card.task_def or {}),
+            "name": card.task_type,
+            "inputTemplate": card.defaults,
+        }
+        for card in reversed(list(cards))
+        if card.task_type not in named
+    }
+    return Definitions(tasks=tuple(made.values()))
+
+
+def workflow_definitions(cards: Iterable[Card]) -> Definitions:
+    """Return a workflow for each task type, named like it, whose input is the task's input."""
+    return Definitions(
+        tuple(workflow_definition(card, card.inputs) for card in {c.task_type: c for c in cards}.values())
+    )
+
+
+def workflow_definition(card: Card, inputs: Sequence[str]) -> Definition:
+    """Return the workflow of one task.
+
+    Args:
+        card: The task's worker.
+        inputs: Names of the input.
+    """
+    return {
+        "name": card.task_type,
+        "description": f"Made by anyworker dev for {card.origin}"[:255],
+        "version": 1,
+        "schemaVersion": 2,
+        "inputParameters": list(inputs),
+        "tasks": [
+            {
+                "name": card.task_type,
+                "taskReferenceName": _NOT_IN_REFERENCES.sub("_", card.task_type),
+                "type": "SIMPLE",
+                "inputParameters": {name: f"${{workflow.input.{name}}}" for name in inputs},
+            }
+        ],
+    }
+
+
+@attrs.frozen
+class Attempt:
+    """A start of a workflow, as the command does it."""
+
+    name: str
+    input: Mapping[str, Any]
+    task_to_domain: Mapping[str, str] = attrs.field(factory=dict)
+    definition: Definition | None = None
+    """Instead of the registered one, where that does not take the whole input."""
+
+
+def attempt(
+    name: str, source: Mapping[str, Any], cards: Sequence[Card], files: Definitions | None
+) -> Attempt:
+    """Return how to start a workflow.
+
+    Args:
+        name: The workflow's name.
+        source: Its input.
+        cards: The workers.
+        files: What files define; None where each worker has a workflow of its own.
+
+    Raises:
+        ConfigurationError: There is no workflow of that name.
+    """
+    known = (workflow_definitions(cards) if files is None else files).names
+    if name not in known:
+        raise ConfigurationError(_unknown(name, known, cards))
+    if files is not None:
+        return Attempt(name, source)
+    card = next(card for card in reversed(cards) if card.task_type == name)
+    domains = {} if card.domain is None else {name: card.domain}
+    extra = [key for key in source if key not in card.inputs]
+    # A worker that takes whatever comes cannot have told the names of it.
+    definition = workflow_definition(card, [*card.inputs, *extra]) if extra else None
+    return Attempt(name, source, domains, definition)
+
+
+def _unknown(name: str, known: Sequence[str], cards: Sequence[Card]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    if not near and any(card.task_type == name for card in cards):
+        hint = "; it is a worker: without --workflow it gets a workflow of its name"
+    return f"--start {name}: there is no such workflow{hint} (known are: {', '.join(known) or 'none'})"
+
+
+def ways_to_try(card: Card, url: str, targets: Sequence[str]) -> tuple[str, str]:
+    """Return a curl line and a line of this command that run one worker.
+
+    Args:
+        card: The worker.
+        url: The API's base URL.
+        targets: The modules and files that the command was given.
+    """
+    source = msgspec.json.encode(card.example or card.defaults).decode()
+    if card.domain is None:
+        path, body = f"/workflow/{quote(card.task_type, safe='')}", source
+    else:
+        request = {
+            "name": card.task_type,
+            "input": card.example or card.defaults,
+            "taskToDomain": {card.task_type: card.domain},
+        }
+        path, body = "/workflow", msgspec.json.encode(request).decode()
+    curl = ["curl", url + path, "-H", "Content-Type: application/json", "-d", body]
+    command = ["anyworker", "dev", *targets, "--start", card.task_type]
+    return shlex.join(curl), shlex.join([*command, "--input", source] if source != "{}" else command)

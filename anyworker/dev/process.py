@@ -1,0 +1,122 @@
+"""The command's side of the workers' process."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO, Self
+
+import anyio.to_thread
+
+from anyworker.dev.messages import Link, Message, Report
+
+_LONGEST_PIECE = 65536
+_LAST_WORDS_SECONDS = 1.0
+"""How long an ended process's output is waited for: something it started may hold the pipe."""
+
+Output = Callable[[bytes, bool], None]
+"""Takes a line, with its end, and whether it was written to standard error."""
+
+
+class WorkerProcess:
+    """A process with workers that is told what to do, and whose output comes line by line."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", link: Link, output: Output) -> None:
+        self._process = process
+        self._link = link
+        self._pumps = [
+            threading.Thread(target=_pump, args=(stream, is_error, output), daemon=True)
+            for stream, is_error in ((process.stdout, False), (process.stderr, True))
+        ]
+        for pump in self._pumps:
+            pump.start()
+
+    @classmethod
+    def begin(cls, backend: str, level: str, output: Output) -> Self:
+        """Start the process; it waits to be told what to import.
+
+        Args:
+            backend: The event loop: ``asyncio``, ``uvloop`` or ``trio``.
+            level: The log level.
+            output: Called from threads.
+        """
+        ours, theirs = socket.socketpair()
+        descriptor = str(theirs.fileno())
+        command = [sys.executable, "-u", "-P", "-m", "anyworker.dev.child", descriptor, backend, level]
+        # A terminal's Ctrl-C reaches the child, too: it must not before the child has chosen to ignore it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            theirs.close()
+        return cls(process, Link(ours), output)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def say(self, message: Message) -> None:
+        """Tell the process something; one that has ended does not hear it."""
+        self._link.say(message)
+
+    async def listen(self) -> Report | None:
+        """Wait for what the process says next; None when it says no more."""
+        return await self._link.listen()  # type: ignore[return-value]  # orders go the other way
+
+    async def ended(self) -> int:
+        """Wait for the end of the process and of its output; return the exit status, -n for signal n."""
+        status = await anyio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(self._hear_last_words)
+        return status
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Leave no process behind, whatever happened."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._hear_last_words()
+        self._link.close()
+
+    def _hear_last_words(self) -> None:
+        for pump in self._pumps:
+            pump.join(_LAST_WORDS_SECONDS)
+
+
+def describe_status(status: int) -> str:
+    """Say how a process ended, as the end of a sentence."""
+    if status >= 0:
+        return f"with exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"by {signal.Signals(-status).name}"
+    return f"by signal {-status}"
+
+
+def _pump(stream: IO[bytes], is_error: bool, output: Output) -> None:
+    """Hand on what a process writes, by whole lines as far as they are not too long."""
+    rest = b""
+    with stream:
+        while chunk := os.read(stream.fileno(), _LONGEST_PIECE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                output(line + b"\n", is_error)
+            if len(rest) >= _LONGEST_PIECE:
+                output(rest + b"\n", is_error)
+                rest = b""
+    if rest:
+        output(rest + b"\n", is_error)
