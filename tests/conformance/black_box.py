@@ -78,6 +78,8 @@ class Conductor:
     def took(self, at_least: float, at_most: float | None = None) -> Iterator[None]:
         """Assert how long the block takes: exactly under virtual time, with allowance for load elsewhere.
 
+        The block begins with the request from which the server counts, since that takes a while itself.
+
         Args:
             at_least: A strict lower bound.
             at_most: By default 0.1 more than that: servers look at their queues every 0.1 seconds.

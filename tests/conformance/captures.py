@@ -11,6 +11,7 @@ WIRE = Path(__file__).parents[1] / "devserver" / "wire"
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+_SECONDS = re.compile(r"after \d+ seconds")
 _FIELD_ERROR = re.compile(r"(?=\[Field error)")
 """Where a sentence about several fields goes on to the next one; their order is not fixed."""
 _MEASURED = frozenset({"queueWaitTime", "executionTime", "instance"})
@@ -33,7 +34,7 @@ def masked(value: Any, key: str = "") -> Any:
     if key in _MEASURED:
         return type(value).__name__
     if isinstance(value, str):
-        text = _ISO_TIME.sub("<time>", _ID.sub("<id>", value))
+        text = _SECONDS.sub("after <n> seconds", _ISO_TIME.sub("<time>", _ID.sub("<id>", value)))
         return (
             sorted(part.strip() for part in _FIELD_ERROR.split(text)) if _FIELD_ERROR.search(text) else text
         )

@@ -40,8 +40,8 @@ async def _(conductor: Conductor) -> None:
 async def _(conductor: Conductor) -> None:
     name = await conductor.single(retryDelaySeconds=2)
     _, task = await conductor.begin(name)
-    await conductor.update(task, "FAILED")
     with conductor.took(2.0, 2.2):
+        await conductor.update(task, "FAILED")
         assert await conductor.poll(name, timeout=500) == []
         again = await conductor.take(name, timeout=4000)
     assert again["retryCount"] == 1

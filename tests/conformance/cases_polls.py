@@ -162,7 +162,7 @@ async def _(conductor: Conductor) -> None:
 )
 async def _(conductor: Conductor) -> None:
     name = conductor.unique()
-    for timeout, seconds in ((1, 0.1), (150, 0.2), (250, 0.3)):
+    for timeout, seconds in ((50, 0.1), (150, 0.2), (250, 0.3)):
         with conductor.took(seconds, seconds + 0.05):
             assert await conductor.poll(name, timeout=timeout) == []
 

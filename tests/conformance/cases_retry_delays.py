@@ -110,6 +110,6 @@ async def _(conductor: Conductor) -> None:
 async def _(conductor: Conductor) -> None:
     name = await conductor.single(retryDelaySeconds=1, backoffJitterMs=1500)
     _, task = await conductor.begin(name)
-    await conductor.update(task, "FAILED")
     with conductor.took(1.0, 2.6):
+        await conductor.update(task, "FAILED")
         await conductor.take(name, timeout=5000)
