@@ -24,6 +24,8 @@ _FIELDS: dict[str, Callable[[TaskRecord], str | None]] = {
 def find(tasks: Iterable[TaskRecord], query: str, free_text: str) -> list[TaskRecord]:
     """Return the tasks that fit a query, the newest first.
 
+    The server indexes a task when it is handed out or ends: one that only waits is not found.
+
     Args:
         tasks: The oldest first.
         query: Conditions joined with AND; on a field that is not known they are ignored, as the server does.
@@ -33,7 +35,8 @@ def find(tasks: Iterable[TaskRecord], query: str, free_text: str) -> list[TaskRe
     found = [
         task
         for task in tasks
-        if all(_FIELDS[field](task) in values for field, values in conditions)
+        if (task.poll_count > 0 or task.is_terminal)
+        and all(_FIELDS[field](task) in values for field, values in conditions)
         and (free_text in {"", "*"} or any(free_text == read(task) for read in _FIELDS.values()))
     ]
     found.reverse()

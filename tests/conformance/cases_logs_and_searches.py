@@ -86,7 +86,6 @@ def query(text: str) -> str:
     "2-search-finds-a-task-from-its-first-poll-on",
     only=INDEXED,
     why=NO_INDEX,
-    broken={"dev": "it finds tasks that were never polled"},
 )
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()

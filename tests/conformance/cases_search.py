@@ -79,7 +79,7 @@ async def _(conductor: Conductor) -> None:
     assert await in_hand(conductor, name) == [tasks[1]["taskId"]]
 
 
-@case("5.9-what-nothing-has-touched-is-not-found", only=SUMMARIES, why=NO_SUMMARIES, broken={"dev": "it is"})
+@case("5.9-what-nothing-has-touched-is-not-found", only=SUMMARIES, why=NO_SUMMARIES)
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     await conductor.start(name)

@@ -213,8 +213,10 @@ def test_queues_and_poll_data_look_as_captured() -> None:
 
 def test_search_finds_by_type_status_and_workflow() -> None:
     rig = greeting()
-    workflow_ids = [rig.start("hello") for _ in range(3)]
-    task = take(rig)
+    workflow_ids = [rig.start("hello") for _ in range(4)]
+    task, *_ = taken = rig.poll("greet", count=3)
+    for other in taken[1:]:
+        rig.report(other, "IN_PROGRESS")
 
     def hits(query: str) -> int:
         found = rig.get(f"/tasks/search-v2?query={query.replace(' ', '%20')}")
