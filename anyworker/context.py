@@ -1,8 +1,9 @@
 """What a function can ask and say about the task it runs for."""
 
+import logging
 import threading
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -85,12 +86,64 @@ class TaskContext:
     def __init__(self, draft: Draft, limit: TimeLimit | None = None) -> None:
         self._draft = draft
         self._limit = limit
+        self._entered = datetime.now(UTC)
         self._callback_after: int | None = None
 
     @property
     def task(self) -> Task:
         """The whole task as polled."""
         return self._draft.task
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The task's input."""
+        return self._draft.task.input_data
+
+    @property
+    def domain(self) -> str | None:
+        """The domain that the task was polled from; None for the plain queue."""
+        return self._draft.task.domain
+
+    @property
+    def workflow_name(self) -> str:
+        """The name of the workflow that the task belongs to."""
+        return self._draft.task.workflow_type
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id that whoever started the workflow gave it."""
+        return self._draft.task.correlation_id
+
+    @property
+    def idempotency_key(self) -> str:
+        """What names this step of this workflow run: the same over retries, hand-backs and call-backs.
+
+        Give it to services that do a thing once for each key, so that a step that runs twice acts once.
+        """
+        task = self._draft.task
+        return f"{task.workflow_instance_id}:{task.reference_task_name or task.task_def_name}"
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the result will no longer count, in UTC; None if it always will.
+
+        The first of: the worker's ``timeout``, the task's ``timeoutSeconds`` since its first poll, and its
+        ``responseTimeoutSeconds``.
+        """
+        task, limits = self._draft.task, []
+        if self._limit is not None:
+            limits.append(self._limit.seconds)
+        if task.task_definition is not None and task.task_definition.timeout_seconds > 0:
+            used = (task.update_time - task.start_time) / 1000  # both by the server's clock
+            limits.append(task.task_definition.timeout_seconds - max(used, 0.0))
+        if task.response_timeout_seconds > 0:
+            limits.append(task.response_timeout_seconds)
+        return self._entered + timedelta(seconds=min(limits)) if limits else None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this call is cancelled; `cancel_reason` tells why."""
+        return self.cancel_reason is not None
 
     def get_task_id(self) -> str:
         """Return the task's id: new for each attempt, the same over call-backs."""
@@ -117,7 +170,7 @@ class TaskContext:
 
     def get_input(self) -> dict[str, Any]:
         """Return the task's input."""
-        return self._draft.task.input_data
+        return self.input
 
     def get_callback_after_seconds(self) -> int:
         """Return what `set_callback_after` set, 0 if nothing."""
@@ -164,9 +217,16 @@ class TaskContext:
             return TimeoutExceeded(self._limit.seconds)
         return reason
 
-    def add_log(self, message: object) -> None:
-        """Add a line to the task's log on the server. It is sent with the result."""
-        line = TaskExecLog(log=str(message), task_id=self._draft.task.task_id, created_time=now_ms())
+    def add_log(self, message: object, level: int | str | None = None) -> None:
+        """Add a line to the task's log on the server. It is sent with the result.
+
+        Args:
+            message: Any object, as its text.
+            level: One of `logging`'s, by number or name, to stand before the message.
+        """
+        name = logging.getLevelName(level) if isinstance(level, int) else level
+        text = str(message) if name is None else f"{name.upper()}: {message}"
+        line = TaskExecLog(log=text, task_id=self._draft.task.task_id, created_time=now_ms())
         self._draft.logs.append(line)
 
 
