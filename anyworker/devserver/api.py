@@ -12,7 +12,7 @@ from anyworker.devserver.exchange import (
     HTML,
     Answer,
     Call,
-    Pending,
+    Outcome,
     Request,
     as_json,
     as_text,
@@ -22,14 +22,14 @@ from anyworker.devserver.exchange import (
 from anyworker.devserver.metadata_endpoints import MetadataEndpoints
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.routing import Router, WrongMethod
-from anyworker.devserver.signals import SignalEndpoints
+from anyworker.devserver.synchronous import SynchronousEndpoints
 from anyworker.devserver.task_endpoints import TaskEndpoints
 from anyworker.devserver.workflow_endpoints import WorkflowEndpoints
 
 VERSION = "3.32.3 (anyworker dev server)"
 """The Conductor OSS version that this server is like."""
 
-_Endpoint = Callable[[Call], Answer | Pending]
+_Endpoint = Callable[[Call], Outcome]
 
 _UNUSABLE_PATH = re.compile(r'[^!-~]|["<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2})|%(?:2[Ff]|5[Cc]|00)')
 _PAGE = b"<!DOCTYPE html><html><head><title>Conductor dev server</title></head><body>API: /api</body></html>"
@@ -52,6 +52,7 @@ class Api:
         self._add_tasks(tasks)
         self._add_queues(tasks)
         self._add_workflows(WorkflowEndpoints(engine))
+        self._add_synchronous(SynchronousEndpoints(engine))
         self._add_metadata(MetadataEndpoints(engine.catalog))
         for method, path, endpoint in () if orkes is None else orkes.endpoints():
             self._router.add(method, path, endpoint)
@@ -61,7 +62,7 @@ class Api:
         """Method and path template of every endpoint."""
         return self._router.routes
 
-    def handle(self, request: Request, now: int) -> Answer | Pending:
+    def handle(self, request: Request, now: int) -> Outcome:
         """Carry out a request.
 
         Args:
@@ -105,7 +106,6 @@ class Api:
         add("POST", "/api/tasks/update-v2", tasks.update_v2)
         add("POST", "/api/tasks/{workflow}/{reference}/{status}", tasks.update_by_reference)
         add("POST", "/api/tasks/{workflow}/{reference}/{status}/sync", tasks.update_by_reference_sync)
-        add("POST", "/api/tasks/{workflow}/{status}/signal", SignalEndpoints(self._engine).signal)
         add("GET", "/api/tasks/poll/{type}", tasks.poll)
         add("GET", "/api/tasks/poll/batch/{type}", tasks.poll_batch)
         add("GET", "/api/tasks/search", tasks.search)
@@ -138,6 +138,12 @@ class Api:
         add("POST", "/api/workflow/{id}/retry", workflows.retry)
         add("POST", "/api/workflow/{id}/restart", workflows.restart)
         add("POST", "/api/workflow/{id}/resetcallbacks", workflows.reset_callbacks)
+
+    def _add_synchronous(self, endpoints: SynchronousEndpoints) -> None:
+        add = self._router.add
+        add("POST", "/api/workflow/execute/{name}/{version}", endpoints.execute)
+        add("POST", "/api/tasks/{workflow}/{status}/signal", endpoints.signal)
+        add("POST", "/api/tasks/{workflow}/{status}/signal/sync", endpoints.signal_sync)
 
     def _add_metadata(self, metadata: MetadataEndpoints) -> None:
         add = self._router.add

@@ -55,10 +55,29 @@ def bad_flag(name: str, value: str) -> RequestRefused:
 
 def bad_status_in_path(value: str) -> RequestRefused:
     """Refuse an update whose path names a status that workers cannot give."""
+    return _not_converted("status", "PathVariable", _STATUS, value)
+
+
+def bad_name(name: str, kind: str, value: str) -> RequestRefused:
+    """Refuse a query parameter that is no name of its Java enum."""
+    return _not_converted(name, "RequestParam", kind, value)
+
+
+def _not_converted(name: str, place: str, kind: str, value: str) -> RequestRefused:
     return failure(
-        "Method parameter 'status': Failed to convert value of type 'java.lang.String' to required type "
-        f"'{_STATUS}'; Failed to convert from type [java.lang.String] to type "
-        f"[@org.springframework.web.bind.annotation.PathVariable {_STATUS}] for value [{value}]"
+        f"Method parameter '{name}': Failed to convert value of type 'java.lang.String' to required type "
+        f"'{kind}'; Failed to convert from type [java.lang.String] to type "
+        f"[@org.springframework.web.bind.annotation.{place} {kind}] for value [{value}]"
+    )
+
+
+def nothing_blocks(*, timed_out: bool) -> RequestRefused:
+    """Fail to show the task that a workflow waits for, because it waits for none."""
+    return failure(
+        "value"
+        if timed_out
+        else "The mapper [com.netflix.conductor.rest.controllers.WorkflowSignalResponder$$Lambda] "
+        "returned a null value."
     )
 
 

@@ -7,6 +7,7 @@ advances the engine when :meth:`Engine.next_deadline` is reached.
 
 import random
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -21,6 +22,7 @@ from anyworker.devserver.queues import Poll, Queues, Waiting
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.results import Report
 from anyworker.devserver.store import LogLine, Store
+from anyworker.devserver.watches import Watch, Watches
 
 UPDATE_V2_WAIT = 100
 """Milliseconds for which an update-v2 waits for a next task."""
@@ -59,6 +61,7 @@ class Engine:
         self.catalog = Catalog()
         self.store = Store(max_finished)
         self.queues = Queues(waiting, self._deadlines, self._take)
+        self._watches = Watches(self._deadlines)
         self.decider = Decider(self.store, self.queues, self._deadlines, self.new_id, self._jitter)
 
     # Time
@@ -163,9 +166,14 @@ class Engine:
         self._take(task, poll, now)
 
     def hurry(self, now: int) -> None:
-        """Answer the polls that wait, and from now on every poll at once."""
+        """Answer the polls and watches that wait, and from now on every one at once."""
         self.is_hurried = True
         self.queues.end_all_early(now)
+        self._watches.end_all_early()
+
+    def watch(self, holds: Callable[[], bool], timeout: int, now: int) -> Watch:
+        """Wait until something holds, at most so many milliseconds."""
+        return self._watches.add(holds, 0 if self.is_hurried else timeout, now)
 
     # Updates
 

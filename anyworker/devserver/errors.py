@@ -107,6 +107,11 @@ def no_running_task(reference: str, workflow_id: str) -> RequestRefused:
     return not_found(f"Found no running task {reference} of workflow {workflow_id} to update")
 
 
+def nothing_to_signal(workflow_id: str) -> RequestRefused:
+    """Refuse a signal because the workflow waits for none."""
+    return not_found(f"Found no blocked task in workflow {workflow_id} to signal")
+
+
 def no_such_workflow_defined(name: str, version: int | None) -> RequestRefused:
     """Refuse to start a workflow that is not defined."""
     return not_found(f"No such workflow defined. name={name}, version={_shown(version)}")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, unquote_plus
 
 import attrs
@@ -10,6 +10,7 @@ import attrs
 from anyworker.devserver import complaints, errors
 from anyworker.devserver.jsontext import decode, encode
 from anyworker.devserver.queues import Poll
+from anyworker.devserver.watches import Watch
 
 JSON = b"application/json"
 TEXT = b"text/plain;charset=UTF-8"
@@ -67,13 +68,24 @@ class Answer:
         return headers
 
 
-@attrs.frozen
-class Pending:
-    """The answer comes of a poll, when that is done."""
+Awaited = TypeVar("Awaited", Poll, Watch)
 
-    poll: Poll
-    render: Callable[[Poll, int], Answer]
-    """Turns the finished poll into the answer, given the time."""
+
+@attrs.frozen
+class Pending(Generic[Awaited]):
+    """The answer comes of a poll or a watch, when that is done."""
+
+    awaited: Awaited
+    render: Callable[[Awaited, int], Answer]
+    """Turns what was waited for into the answer, given the time."""
+
+    def answer(self, now: int) -> Answer:
+        """Return the answer, after what was waited for is done."""
+        return self.render(self.awaited, now)
+
+
+Outcome = Answer | Pending[Poll] | Pending[Watch]
+"""What the API says at once."""
 
 
 EMPTY = Answer(200)

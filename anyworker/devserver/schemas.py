@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from anyworker.devserver import complaints, errors
+from anyworker.devserver import errors
 from anyworker.devserver.definitions import SCHEMA_DEF, read_schema
 from anyworker.devserver.errors import Violation
-from anyworker.devserver.exchange import EMPTY, Answer, Call, as_json
+from anyworker.devserver.exchange import EMPTY, Answer, Call, as_json, whole
 
 _SAVE = (
     "public void com.netflix.conductor.rest.controllers.SchemaResource.saveSchemas"
@@ -123,7 +123,4 @@ def _place(call: Call) -> tuple[str, int | None]:
     if len(call.variables) == 1:
         return call.variables[0], None
     name, version = call.variables
-    try:
-        return name, int(version)
-    except ValueError:
-        raise complaints.bad_number("version", "java.lang.Integer", version) from None
+    return name, whole("version", version, "java.lang.Integer")

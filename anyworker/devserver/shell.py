@@ -13,12 +13,13 @@ from anyio.lowlevel import EventLoopToken
 from anyworker.devserver.api import Api
 from anyworker.devserver.echoes import Echoes
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.exchange import Outcome, Pending, Request
 from anyworker.devserver.fault_kinds import Reply
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.passage import Passage, Trouble
 from anyworker.devserver.queues import Poll
+from anyworker.devserver.watches import Watch
 
 Respond = Callable[[Request], Awaitable[Reply]]
 """What carriers bring requests to."""
@@ -71,9 +72,9 @@ class LoopClock:
 
 @attrs.define(eq=False)
 class _Waiter:
-    """A request that waits for its poll."""
+    """A request that waits for its poll, or for what it watches."""
 
-    poll: Poll
+    awaited: Poll | Watch
     woken: anyio.Event
 
 
@@ -104,25 +105,26 @@ class Shell:
                 return reply
         answer = self._api.handle(request, self._clock.now())
         self._reset_alarm()
-        if isinstance(answer, Pending) and not answer.poll.is_done:
-            if passage is not None:
-                self._echoes.hurry(answer.poll, self._clock.now())
-            await self._wait(answer.poll)
+        if isinstance(answer, Pending) and not answer.awaited.is_done:
+            if passage is not None and isinstance(answer.awaited, Poll):
+                self._echoes.hurry(answer.awaited, self._clock.now())
+            await self._wait(answer.awaited)
         if faults.is_armed:
             return await self._leave(answer, passage or faults.passage(request))
-        return answer.render(answer.poll, self._clock.now()) if isinstance(answer, Pending) else answer
+        return answer.answer(self._clock.now()) if isinstance(answer, Pending) else answer
 
     def hurry(self) -> None:
         """Answer the polls that wait, and from now on every poll at once; from any thread."""
         self._in_loop(lambda: self._engine.hurry(self._clock.last()))
 
-    async def _leave(self, answer: Answer | Pending, passage: Passage) -> Reply:
+    async def _leave(self, answer: Outcome, passage: Passage) -> Reply:
         """Return what the faults make of an answer."""
         now, has_tasks = self._clock.now(), False
         if isinstance(answer, Pending):
-            self._echoes.tamper(answer.poll, passage, now)
-            has_tasks = bool(answer.poll.tasks)
-            answer = answer.render(answer.poll, now)
+            if isinstance(answer.awaited, Poll):
+                self._echoes.tamper(answer.awaited, passage, now)
+                has_tasks = bool(answer.awaited.tasks)
+            answer = answer.answer(now)
         return await self._meet(passage.after(now, answer, has_tasks=has_tasks)) or answer
 
     async def _meet(self, trouble: Trouble) -> Reply | None:
@@ -143,13 +145,13 @@ class Shell:
         except anyio.RunFinishedError:
             action()
 
-    async def _wait(self, poll: Poll) -> None:
-        waiter = _Waiter(poll, anyio.Event())
+    async def _wait(self, awaited: Poll | Watch) -> None:
+        waiter = _Waiter(awaited, anyio.Event())
         self._waiters[waiter] = None
         try:
-            while not poll.is_done:
+            while not awaited.is_done:
                 waiter.woken = anyio.Event()
-                poll.on_done = waiter.woken.set
+                awaited.on_done = waiter.woken.set
                 if self._keeper is None:
                     self._keeper = waiter
                 if self._keeper is waiter:
@@ -157,7 +159,7 @@ class Shell:
                 else:
                     await waiter.woken.wait()
         finally:
-            poll.on_done = None
+            awaited.on_done = None
             del self._waiters[waiter]
             if self._keeper is waiter:
                 self._pass_on()

@@ -1,42 +1,40 @@
-"""Signals: an update of whatever a workflow waits for, without naming the task."""
+"""Signals: updates of whatever a workflow waits for, without naming the task."""
 
-from anyworker.devserver import complaints, fields, payloads
+from typing import Any
+
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import EMPTY, Answer, Call
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.results import TASK_RESULT, Report
-
-_SIGNAL = (
-    "public void com.netflix.conductor.rest.controllers.TaskResource.signalWorkflowTaskAsync"
-    f"(java.lang.String,{TASK_RESULT}$Status,java.util.Map<java.lang.String, java.lang.Object>)"
-)
+from anyworker.devserver.results import Report
 
 
-class SignalEndpoints:
-    """The endpoints that find the task of an update by themselves."""
+class Signals:
+    """What workflows wait for, and how that is moved on."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def signal(self, call: Call) -> Answer:
-        """Update the task that a workflow waits for; do nothing if it waits for none."""
-        workflow_id, status = call.variables
-        if status not in fields.RESULT_STATUS.names:
-            raise complaints.bad_status_in_path(status)
-        output = fields.mapping(call.json(_SIGNAL)) or {}
-        task = self._waiting(self._engine.store.workflow(workflow_id))
-        if task is not None:
-            report = Report(
-                workflow_id=task.workflow.workflow_id,
-                task_id=task.task_id,
-                status=status,
-                output={**task.output, **output},
-                is_large=len(call.request.body) > payloads.INLINE_LIMIT,
-            )
-            self._engine.update(report, call.now)
-        return EMPTY
+    def send(
+        self, target: WorkflowRecord, status: str, output: dict[str, Any], now: int, *, is_large: bool
+    ) -> bool:
+        """Update the task that a workflow waits for, adding to its output; False if it waits for none."""
+        task = self.awaited(target)
+        if task is None:
+            return False
+        report = Report(
+            workflow_id=task.workflow.workflow_id,
+            task_id=task.task_id,
+            status=status,
+            output={**task.output, **output},
+            is_large=is_large,
+        )
+        self._engine.update(report, now)
+        return True
 
-    def _waiting(self, workflow: WorkflowRecord) -> TaskRecord | None:
+    def has_come_to_rest(self, workflow: WorkflowRecord) -> bool:
+        """Tell whether a workflow has ended or waits for a signal."""
+        return workflow.is_terminal or self.awaited(workflow) is not None
+
+    def awaited(self, workflow: WorkflowRecord) -> TaskRecord | None:
         """Return the first task of type WAIT that waits; a workflow's own come before its sub-workflows'."""
         left, seen = [workflow], {workflow.workflow_id}
         while left:

@@ -44,11 +44,11 @@ class TaskEndpoints:
 
     # Polls
 
-    def poll(self, call: Call) -> Answer | Pending:
+    def poll(self, call: Call) -> Answer | Pending[Poll]:
         """Ask for one task, waiting a moment."""
         return Pending(self._poll(call, 1, SINGLE_WAIT), _render_one)
 
-    def poll_batch(self, call: Call) -> Answer | Pending:
+    def poll_batch(self, call: Call) -> Answer | Pending[Poll]:
         """Ask for tasks, waiting as long as asked."""
         count, timeout = call.whole("count", 1), call.whole("timeout", 100)
         if timeout > LONGEST_WAIT:
@@ -75,7 +75,7 @@ class TaskEndpoints:
         self._engine.update(report, call.now)
         return as_text(report.task_id or "")
 
-    def update_v2(self, call: Call) -> Answer | Pending:
+    def update_v2(self, call: Call) -> Answer | Pending[Poll]:
         """Take a worker's report and ask for its next task."""
         report = self._report(call, _UPDATE_V2_METHOD)
         if not report.workflow_id or not report.task_id:

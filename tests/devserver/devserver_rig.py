@@ -8,7 +8,7 @@ from typing import Any
 
 from anyworker.devserver.api import Api
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.exchange import Answer, Outcome, Pending, Request
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.queues import Waiting
 
@@ -56,7 +56,7 @@ class Rig:
 
     def raw(
         self, method: str, path: str, body: bytes = b"", content_type: str | None = "application/json"
-    ) -> Answer | Pending:
+    ) -> Outcome:
         """Send bytes; return what the API says."""
         path, _, query = path.partition("?")
         path = path.removeprefix("/root") if path.startswith("/root") else f"/api{path}"
@@ -68,14 +68,14 @@ class Rig:
         answer = self.raw(method, path, b"" if body is None else json.dumps(body).encode())
         return self.finish(answer) if isinstance(answer, Pending) else answer
 
-    def finish(self, pending: Pending) -> Answer:
+    def finish(self, pending: Pending[Any]) -> Answer:
         """Let time pass until a poll is done, exactly."""
-        while not pending.poll.is_done:
+        while not pending.awaited.is_done:
             due = self.engine.next_deadline()
             assert due is not None, "a waiting poll ends"
             self.now = max(self.now, due)
             self.engine.advance(self.now)
-        return pending.render(pending.poll, self.now)
+        return pending.answer(self.now)
 
     def ok(self, method: str, path: str, body: Any = None) -> Any:
         """Send JSON; return the body of an answer without an error: JSON, text or None."""

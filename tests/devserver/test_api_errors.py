@@ -8,9 +8,9 @@ import pytest
 from devserver_rig import UNKNOWN, WIRE, Rig, captured, ids, masked
 
 from anyworker.devserver import errors
-from anyworker.devserver.exchange import Answer, Pending
+from anyworker.devserver.exchange import Answer, Outcome
 
-Refusal = Callable[[Rig], Answer | Pending]
+Refusal = Callable[[Rig], Outcome]
 
 
 def state() -> Rig:
