@@ -1,23 +1,29 @@
 """The ``anyworker`` command."""
 
 import importlib.util
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
 import click
 
 import anyworker
 
+if TYPE_CHECKING:
+    from anyworker.options import ResolvedWorker
+
 LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
 Backend = Literal["asyncio", "trio"]
+_targets = click.argument("targets", nargs=-1, required=True, metavar="MODULE_OR_FILE...")
 
 
 def _worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
-        click.argument("targets", nargs=-1, required=True, metavar="MODULE_OR_FILE..."),
+        _targets,
         click.option(
             "--backend",
             type=click.Choice(["asyncio", "uvloop", "trio"]),
@@ -157,6 +163,74 @@ def _read_files(files: Sequence[str], start: str | None, source: str | None) -> 
         return definitions, {} if source is None else read_input(source, sys.stdin.buffer)
     except ArgumentError as error:
         raise click.UsageError(str(error)) from None
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@main.command("list")
+@_targets
+@_as_json
+def list_workers(targets: Sequence[str], *, as_json: bool) -> None:
+    """List the workers that modules or files declare: function, place, options that are not the defaults.
+
+    Example: anyworker list my_app.workers
+    """
+    from anyworker import inspection  # noqa: PLC0415 - it brings what `run` needs, which `--help` need not wait for
+
+    found = [inspection.describe(resolved) for resolved in _workers(targets)]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for worker in found:
+        click.echo(f"{worker['task_type']}  {worker['kind']} {worker['signature']}")
+        click.echo(f"    {worker['module']} ({worker['file']}:{worker['line']})")
+        for name, source in worker["sources"].items():
+            click.echo(f"    {name} = {worker['options'][name]!r}  ({source})")
+
+
+@main.command()
+@_targets
+def schema(targets: Sequence[str]) -> None:
+    """Print, as JSON, the schemas and the task definition of each worker, as registration sends them.
+
+    Example: anyworker schema my_app.workers
+    """
+    from anyworker import inspection  # noqa: PLC0415 - as above
+
+    click.echo(json.dumps(inspection.definitions(_workers(targets)), indent=2))
+
+
+@main.command()
+@_targets
+@_as_json
+def doctor(targets: Sequence[str], *, as_json: bool) -> None:
+    """Compare the workers with what the server has of them. Nothing is changed.
+
+    The server is CONDUCTOR_SERVER_URL, by default http://localhost:8080/api. The exit status is 1 if it
+    cannot be asked, or would refuse a definition.
+
+    Example: anyworker doctor my_app.workers
+    """
+    from anyworker import inspection  # noqa: PLC0415 - as above
+
+    findings = anyio.run(inspection.examine, _workers(targets))
+    if as_json:
+        rows = [{"task_type": f.subject, "ok": f.is_right, "report": f.report} for f in findings]
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.subject}: {finding.report}")
+    sys.exit(0 if all(finding.is_right for finding in findings) else 1)
+
+
+def _workers(targets: Sequence[str]) -> "tuple[ResolvedWorker, ...]":
+    from anyworker import inspection  # noqa: PLC0415 - as above
+
+    try:
+        return inspection.load_workers(targets)
+    except anyworker.ConfigurationError as error:
+        raise _CouldNotStart(str(error)) from None
 
 
 class _CouldNotStart(click.ClickException):
