@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from anyworker.devserver import complaints, errors
+from anyworker.devserver.bulk import BulkEndpoints
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import (
     HTML,
@@ -52,6 +53,7 @@ class Api:
         self._add_tasks(tasks)
         self._add_queues(tasks)
         self._add_workflows(WorkflowEndpoints(engine))
+        self._add_bulk(BulkEndpoints(engine))
         self._add_synchronous(SynchronousEndpoints(engine))
         self._add_metadata(MetadataEndpoints(engine.catalog))
         for method, path, endpoint in () if orkes is None else orkes.endpoints():
@@ -138,6 +140,14 @@ class Api:
         add("POST", "/api/workflow/{id}/retry", workflows.retry)
         add("POST", "/api/workflow/{id}/restart", workflows.restart)
         add("POST", "/api/workflow/{id}/resetcallbacks", workflows.reset_callbacks)
+
+    def _add_bulk(self, bulk: BulkEndpoints) -> None:
+        add = self._router.add
+        add("PUT", "/api/workflow/bulk/pause", bulk.pause)
+        add("PUT", "/api/workflow/bulk/resume", bulk.resume)
+        add("POST", "/api/workflow/bulk/restart", bulk.restart)
+        add("POST", "/api/workflow/bulk/retry", bulk.retry)
+        add("POST", "/api/workflow/bulk/terminate", bulk.terminate)
 
     def _add_synchronous(self, endpoints: SynchronousEndpoints) -> None:
         add = self._router.add

@@ -71,6 +71,13 @@ def _not_converted(name: str, place: str, kind: str, value: str) -> RequestRefus
     )
 
 
+def null_key() -> RequestRefused:
+    """Fail to tell what became of a workflow whose id is null."""
+    return failure(
+        "Could not write JSON: Null key for a Map not allowed in JSON (use a converting NullKeySerializer?)"
+    )
+
+
 def nothing_blocks(*, timed_out: bool) -> RequestRefused:
     """Fail to show the task that a workflow waits for, because it waits for none."""
     return failure(
