@@ -99,7 +99,7 @@ class Api:
         health = as_json({"healthResults": [], "suppressedHealthResults": [], "healthy": True})
         for prefix in ("", "/api"):
             add("GET", f"{prefix}/health", lambda _: health)
-            add("GET", f"{prefix}/version", lambda _: as_text(VERSION))
+        add("GET", "/api/version", lambda _: as_text(VERSION))
         add("GET", "/", lambda _: Answer(200, b"text/html;charset=UTF-8", _PAGE))
 
     def _add_tasks(self, tasks: TaskEndpoints) -> None:

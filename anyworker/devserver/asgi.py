@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from anyworker.devserver.connections import Connections, Transport, close, transport_of
-from anyworker.devserver.exchange import CLOSE, Request
+from anyworker.devserver.exchange import CLOSE, JSON, Request
 from anyworker.devserver.fault_kinds import Dropped, Truncated
 from anyworker.devserver.shell import Respond
 from anyworker.errors import AnyworkerError
@@ -57,6 +57,9 @@ class DevServerApp:
                 headers = answer.headers()
                 if transport is not None and self._connections.is_last(transport) and CLOSE not in headers:
                     headers.append(CLOSE)
+                if scope.get("http_version") == "1.0" and answer.content_type is JSON:
+                    # HTTP/1.0 knows no chunks, in which uvicorn would send what has no length.
+                    headers.append((b"content-length", str(len(answer.body)).encode()))
                 await send({"type": "http.response.start", "status": answer.status, "headers": headers})
                 await send({"type": "http.response.body", "body": answer.body})
 

@@ -240,5 +240,6 @@ def test_health_and_version_speak_for_themselves() -> None:
     rig = Rig()
     for prefix in ("/root", ""):
         alike(rig.get(f"{prefix}/health"), "health")
-        assert "dev server" in rig.get(f"{prefix}/version")
+    assert "dev server" in rig.get("/version")
+    assert rig.send("GET", "/root/version").status == 404
     assert rig.get("/root/").startswith("<!DOCTYPE html>")
