@@ -28,7 +28,8 @@ def pair(backend: Backend, case: Case) -> object:
     if not case.fits(backend):
         marks.append(pytest.mark.skip(reason=f"not on {backend.name}: {case.why}"))
     elif why := case.why_broken(backend):
-        marks.append(pytest.mark.xfail(strict=True, reason=why))
+        # In real time a machine under load can make a wrong duration right.
+        marks.append(pytest.mark.xfail(strict=backend.is_virtual, reason=why))
     return pytest.param(backend, case, id=f"{backend.name}-{case.id}", marks=marks)
 
 
