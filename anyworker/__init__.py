@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         PollCompleted,
         PollFailure,
         PollStarted,
+        TaskDefRegistered,
+        TaskDefRegistrationFailure,
         TaskExecutionCompleted,
         TaskExecutionFailure,
         TaskExecutionStarted,
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     )
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
+    from anyworker.values.custom import register_type
+    from anyworker.values.resolve import WholeInput
     from anyworker.worker import Worker, worker_task
 
 __version__ = "0.1.0"
@@ -36,6 +40,8 @@ __all__ = [
     "Task",
     "TaskContext",
     "TaskDef",
+    "TaskDefRegistered",
+    "TaskDefRegistrationFailure",
     "TaskExecLog",
     "TaskExecutionCompleted",
     "TaskExecutionFailure",
@@ -44,8 +50,10 @@ __all__ = [
     "TaskResult",
     "TaskRunnerEventsListener",
     "TaskUpdateFailure",
+    "WholeInput",
     "Worker",
     "get_task_context",
+    "register_type",
     "run",
     "serving",
     "worker_task",
@@ -66,10 +74,14 @@ _HOMES = {
         "TaskExecutionFailure",
         "TaskExecutionStarted",
         "TaskRunnerEventsListener",
+        "TaskDefRegistered",
+        "TaskDefRegistrationFailure",
         "TaskUpdateFailure",
     ),
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),
+    "anyworker.values.custom": ("register_type",),
+    "anyworker.values.resolve": ("WholeInput",),
     "anyworker.worker": ("Worker", "worker_task"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

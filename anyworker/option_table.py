@@ -116,7 +116,10 @@ OPTIONS = (
     Option("lease_extend_enabled", Flag(), False, "Extend the lease of tasks that run long."),
     Option("register_task_def", Flag(), False, "Register the task definition and its JSON schemas at start."),
     Option("overwrite_task_def", Flag(), True, "Let the registration replace a definition that exists."),
-    Option("strict_schema", Flag(), False, "Refuse additional properties in registered schemas."),
+    Option(
+        "strict_schema", Flag(), False, "Refuse keys that nothing takes, in inputs and in registered schemas."
+    ),
+    Option("lax", Flag(), False, "Take text for numbers and booleans in inputs, '12' for 12."),
     Option("paused", Flag(), False, "Poll nothing.", is_environment_only=True),
 )
 DECLARABLE = tuple(option for option in OPTIONS if not option.is_environment_only)
@@ -138,6 +141,7 @@ class Settings(TypedDict, total=False):
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool
+    lax: bool
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

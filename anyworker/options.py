@@ -49,6 +49,7 @@ class WorkerOptions:
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool
+    lax: bool
     paused: bool
     sources: Mapping[str, Source] = attrs.field(hash=False)
     """The source of each of the above, by its name."""

@@ -53,6 +53,7 @@ class Worker:
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool
+    lax: bool
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ SEED_DEFAULTS = {
     "register_task_def": False,
     "overwrite_task_def": True,
     "strict_schema": False,
+    "lax": False,
     "paused": False,
 }
 

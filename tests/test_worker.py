@@ -100,6 +100,7 @@ def test_every_option_is_kept():
         "register_task_def": True,
         "overwrite_task_def": False,
         "strict_schema": True,
+        "lax": True,
     }
     worker_task("process_order", task_def=task_def, **given)(greet)
     (worker,) = registered_workers()

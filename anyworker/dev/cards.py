@@ -8,8 +8,8 @@ import msgspec
 
 from anyworker.dev.messages import Card
 from anyworker.options import ResolvedWorker
+from anyworker.runner.assembly import call_of
 from anyworker.values.objects import Absent, Member, ObjectShape
-from anyworker.values.resolve import resolve_call
 from anyworker.values.shapes import Misfit, Shape
 from anyworker.worker import Worker
 
@@ -36,10 +36,7 @@ def card(resolved: ResolvedWorker) -> Card:
         DeclarationError: A parameter that no input can fill.
     """
     worker = resolved.worker
-    call = resolve_call(
-        worker.execute_function, whole_task=worker.takes_task, strict=resolved.options.strict_schema
-    )
-    members = call.members.members
+    members = call_of(resolved).members.members
     values = _defaults(worker)
     defaults = {member.key: values[member.name] for member in members if member.name in values}
     known = [

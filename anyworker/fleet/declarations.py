@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from anyworker.conductor.models import TaskResult
 from anyworker.context import TaskInProgress
 from anyworker.options import ResolvedWorker
+from anyworker.runner.assembly import call_of
 from anyworker.runner.registration import Declared
-from anyworker.values.resolve import resolve_call
 from anyworker.values.returns import resolve_return
 from anyworker.values.schema import input_schema, output_schema
 
@@ -27,12 +27,11 @@ def declared(resolved: ResolvedWorker) -> Declared:
         DeclarationError: A parameter that no input can fill.
     """
     worker, strict = resolved.worker, resolved.options.strict_schema
-    call = resolve_call(worker.execute_function, whole_task=worker.takes_task, strict=strict)
     returned = resolve_return(worker.execute_function, strict=strict, ignored={TaskInProgress, TaskResult})
     return Declared(
         task_type=worker.task_definition_name,
         template=worker.task_def,
-        input_schema=input_schema(call),
+        input_schema=input_schema(call_of(resolved)),
         output_schema=output_schema(returned),
         overwrite=resolved.options.overwrite_task_def,
     )

@@ -3,7 +3,22 @@
 from anyworker.options import ResolvedWorker
 from anyworker.runner.execution import Executor
 from anyworker.runner.threads import RunSync
-from anyworker.values.resolve import resolve_call
+from anyworker.values.resolve import BoundCall, resolve_call
+
+
+def call_of(resolved: ResolvedWorker) -> BoundCall:
+    """Return how a worker's function is called for a task.
+
+    Raises:
+        DeclarationError: Its parameters cannot be filled from a task; all problems are named.
+    """
+    worker, options = resolved.worker, resolved.options
+    return resolve_call(
+        worker.execute_function,
+        whole_task=worker.takes_task,
+        strict=options.strict_schema,
+        lax=options.lax,
+    )
 
 
 def executor_of(resolved: ResolvedWorker, run_sync: RunSync) -> Executor:
@@ -13,10 +28,9 @@ def executor_of(resolved: ResolvedWorker, run_sync: RunSync) -> Executor:
         DeclarationError: Its parameters cannot be filled from a task; all problems are named.
     """
     worker, options = resolved.worker, resolved.options
-    call = resolve_call(worker.execute_function, whole_task=worker.takes_task, strict=options.strict_schema)
     return Executor(
         function=worker.execute_function,
-        call=call,
+        call=call_of(resolved),
         is_async=worker.is_async,
         timeout=options.timeout,
         run_sync=run_sync,

@@ -3,7 +3,6 @@
 import collections
 import inspect
 import typing
-from collections import abc
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import UnionType
@@ -12,6 +11,8 @@ from typing import Any
 from anyworker.errors import DeclarationError, SerializationError
 from anyworker.values import docstrings
 from anyworker.values.constraints import Described, annotated
+from anyworker.values.containers import ARRAYS, MAPS
+from anyworker.values.custom import custom_type
 from anyworker.values.fields import evaluated, fields_of, is_named_tuple, names_around, substituted
 from anyworker.values.jsonable import to_jsonable
 from anyworker.values.objects import Member, Members, ModelShape, ObjectShape, absent_means
@@ -20,35 +21,18 @@ from anyworker.values.scalars import (
     BYTES,
     INT,
     INT_KEY,
+    LAX_LEAVES,
     LEAVES,
     STR,
     choice,
     enum_choice,
+    made_by,
     made_from,
     refusing,
 )
 from anyworker.values.shapes import JSON_TYPES, ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
 from anyworker.values.unions import Tried, UnionShape
 
-_ARRAYS: dict[Any, Callable[[list[object]], object] | None] = {
-    list: None,
-    abc.Sequence: None,
-    abc.MutableSequence: None,
-    abc.Collection: None,
-    abc.Iterable: None,
-    tuple: tuple,
-    set: set,
-    abc.Set: frozenset,
-    abc.MutableSet: set,
-    frozenset: frozenset,
-    collections.deque: collections.deque,
-}
-_MAPS: dict[Any, Callable[[dict[object, object]], object] | None] = {
-    dict: None,
-    abc.Mapping: None,
-    abc.MutableMapping: None,
-    collections.OrderedDict: collections.OrderedDict,
-}
 _TRANSPARENT = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
 
 
@@ -58,10 +42,14 @@ class ShapeBuilder:
     Args:
         namespace: Where names of forward references are looked up.
         is_strict: Whether objects with known members refuse unknown keys.
+        is_lax: Whether text may stand for numbers and booleans.
     """
 
-    def __init__(self, namespace: Mapping[str, Any], *, is_strict: bool = False) -> None:
+    def __init__(
+        self, namespace: Mapping[str, Any], *, is_strict: bool = False, is_lax: bool = False
+    ) -> None:
         self._namespace = namespace
+        self._leaves = LAX_LEAVES if is_lax else LEAVES
         self._is_strict = is_strict
         self.tried: Tried = {}
         """To be cleared after each conversion."""
@@ -92,7 +80,7 @@ class ShapeBuilder:
         if annotation is inspect.Parameter.empty:
             return ANY
         try:
-            if (leaf := LEAVES.get(annotation)) is not None:
+            if (leaf := self._leaves.get(annotation)) is not None:
                 return leaf
         except TypeError:  # an annotation with an unhashable part, such as Annotated[int, []]
             pass
@@ -125,7 +113,7 @@ class ShapeBuilder:
         return self._built[place]
 
     def _plain(self, annotation: Any) -> Shape:
-        if annotation in _ARRAYS or annotation in _MAPS:
+        if annotation in ARRAYS or annotation in MAPS:
             return self._collection(annotation, annotation, ())
         if annotation is typing.Self and self._owner is not None:
             return self._built[self._owner]
@@ -162,7 +150,7 @@ class ShapeBuilder:
             )
         if origin in _TRANSPARENT:
             return self.shape(arguments[0])
-        if origin in _ARRAYS or origin in _MAPS or origin is collections.defaultdict:
+        if origin in ARRAYS or origin in MAPS or origin is collections.defaultdict:
             return self._collection(annotation, origin, arguments)
         if isinstance(origin, type):
             variables = getattr(origin, "__parameters__", ())
@@ -191,8 +179,8 @@ class ShapeBuilder:
             ANY,
             ANY,
         )
-        if origin in _ARRAYS:
-            return ArrayShape(f"{name}[{shapes[0].name}]", shapes[0], _ARRAYS[origin])
+        if origin in ARRAYS:
+            return ArrayShape(f"{name}[{shapes[0].name}]", shapes[0], ARRAYS[origin])
         key = self._key(arguments[0]) if arguments else STR
         if origin is collections.defaultdict:
             factory = typing.get_origin(arguments[1]) or arguments[1]
@@ -202,7 +190,7 @@ class ShapeBuilder:
                 shapes[1],
                 lambda items: collections.defaultdict(factory, items),
             )
-        return MapShape(f"{name}[{key.name}, {shapes[1].name}]", key, shapes[1], _MAPS[origin])
+        return MapShape(f"{name}[{key.name}, {shapes[1].name}]", key, shapes[1], MAPS[origin])
 
     def _key(self, annotation: Any) -> Shape:
         """Return the shape of a mapping's keys, which in JSON are text."""
@@ -223,7 +211,9 @@ class ShapeBuilder:
         if annotation in self._built:
             return self._built[annotation]
         shape: Shape
-        if issubclass(kind, Enum):
+        if (custom := custom_type(kind)) is not None:
+            shape = made_by(kind, custom)
+        elif issubclass(kind, Enum):
             shape = _enum(kind)
         elif callable(validate := getattr(kind, "model_validate", None)):
             accepts: dict[type, int] = {**dict.fromkeys(JSON_TYPES, 6), dict: 2}

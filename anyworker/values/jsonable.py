@@ -16,6 +16,7 @@ import attrs
 import msgspec
 
 from anyworker.errors import SerializationError
+from anyworker.values.custom import CustomType, custom_type
 from anyworker.values.fields import is_named_tuple
 from anyworker.values.paths import item, member
 
@@ -95,6 +96,8 @@ class _Walk:
         """Convert; each level takes two frames of the stack, so that the limit of depth is in reach."""
         if (convert := _BY_TYPE.get(type(value))) is not None:
             return convert(value)
+        if (custom := custom_type(type(value))) is not None:
+            return self._encoded(value, custom)
         value = _unwrapped(value)
         for kinds, convert in _CONVERTERS:
             if isinstance(value, kinds):
@@ -110,6 +113,17 @@ class _Walk:
         converted = self._members(opened) if isinstance(opened, dict) else self._items(opened)
         self._around.discard(id(value))
         return converted
+
+    def _encoded(self, value: object, custom: CustomType) -> object:
+        try:
+            encoded = custom.encode(value)
+        except Exception as error:
+            reason = f"a {_name(value)} that cannot be encoded: {error}"
+            raise _Refusal(reason) from error
+        if type(encoded) is type(value):
+            reason = f"a {_name(value)} that its encoder leaves as it is"
+            raise _Refusal(reason)
+        return self.value(encoded)
 
     def _members(self, opened: dict[Any, object]) -> dict[str, object]:
         members: dict[str, object] = {}

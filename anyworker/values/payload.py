@@ -9,6 +9,7 @@ import msgspec
 
 from anyworker.conductor.models import TaskExecLog, TaskResult
 from anyworker.errors import SerializationError
+from anyworker.values.custom import custom_type
 from anyworker.values.jsonable import DEPTH_LIMIT, DIGITS_LIMIT, KEY_LIMIT, fields_to_dict, to_jsonable
 
 OUTPUT_LIMIT = 10 * 1024 * 1024
@@ -37,8 +38,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def to_output(value: object) -> dict[str, Any]:
     """Return the output object for what a function returned.
 
-    A dict is the output; the fields of a dataclass, attrs instance, Struct, NamedTuple or pydantic model are
-    its members; everything else, None too, is the member ``result``.
+    A dict is the output, also one that a registered type is encoded as; the fields of a dataclass, attrs
+    instance, Struct, NamedTuple or pydantic model are its members; everything else, None too, is the member
+    ``result``.
 
     Raises:
         SerializationError: A model that cannot dump itself, a field or member that cannot be read.
@@ -47,7 +49,7 @@ def to_output(value: object) -> dict[str, Any]:
         return value
     if value is None or type(value) in _JSON_TYPES:
         return {"result": value}
-    if hasattr(type(value), "model_dump"):
+    if hasattr(type(value), "model_dump") or custom_type(type(value)) is not None:
         dumped = to_jsonable(value)
         return dumped if isinstance(dumped, dict) else {"result": dumped}
     try:

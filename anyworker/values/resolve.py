@@ -102,6 +102,7 @@ def resolve_call(
     function: Callable[..., object],
     *,
     strict: bool = False,
+    lax: bool = False,
     whole_task: bool = False,
     namespace: Mapping[str, Any] | None = None,
 ) -> BoundCall:
@@ -113,6 +114,7 @@ def resolve_call(
     Args:
         function: Function, bound method, ``functools.partial`` or any callable.
         strict: Refuse keys that nothing takes, here and in every object with known members.
+        lax: Let text stand for numbers and booleans.
         whole_task: The function is the ``execute`` of a class: a sole parameter ``task`` without annotation
             takes the task.
         namespace: Further names for annotations that are text, such as the locals around a nested function.
@@ -123,7 +125,7 @@ def resolve_call(
     target = annotated_function(function)
     parameters = parameters_of(function)
     scope = scope_of(target, namespace or {})
-    builder = ShapeBuilder(scope, is_strict=strict)
+    builder = ShapeBuilder(scope, is_strict=strict, is_lax=lax)
     call = _Resolution(parameters, docstrings.parameters(target), whole_task=whole_task)
     problems: list[str] = []
     for parameter in parameters:

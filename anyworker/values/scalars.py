@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from anyworker.values import notations
+from anyworker.values.custom import CustomType
 from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit, Schema
 
 _BASE64 = re.compile(notations.BASE64)
@@ -111,6 +112,15 @@ def construct(build: Callable[..., object], name: str, /, *arguments: object, **
         raise Misfit([("", f"not a valid {name}: {reason}")]) from error
 
 
+def made_by(kind: type, custom: CustomType) -> Leaf:
+    """Return the shape of a class with a conversion of the user's."""
+
+    def convert(value: object) -> object:
+        return construct(custom.decode, kind.__name__, value)
+
+    return Leaf(kind.__name__, kind.__name__, dict.fromkeys(JSON_TYPES, 6), convert, own_schema=custom.schema)
+
+
 def refusing(reason: str) -> Leaf:
     """Return the shape that no value fits."""
 
@@ -175,6 +185,32 @@ LEAVES: dict[Any, Leaf] = {
     },
     **{path: made_from(path, STR) for path in _PATHS},
 }
+
+
+def _lax(exact: Leaf, read: Callable[[str], object], pattern: str) -> Leaf:
+    """Return the shape that also takes text, unless something in a union has more of a claim to it."""
+
+    def convert(value: object) -> object:
+        if type(value) is str and re.fullmatch(pattern, value):
+            return read(value)
+        return exact.convert(value)
+
+    return Leaf(
+        exact.name,
+        f"lax {exact.form}",
+        {**exact.accepts, str: 11},
+        convert,
+        own_schema={"anyOf": [exact.own_schema, _text(pattern=notations.exactly(pattern))]},
+    )
+
+
+LAX_LEAVES: dict[Any, Leaf] = {
+    **LEAVES,
+    int: _lax(INT, int, notations.INTEGER),
+    float: _lax(FLOAT, float, notations.NUMBER),
+    bool: _lax(LEAVES[bool], lambda text: text.lower() == "true", notations.BOOLEAN),
+}
+"""The same where text may stand for a number or a boolean."""
 
 
 def _integer_key(value: object) -> object:
