@@ -1,0 +1,79 @@
+"""Registration on a real server: created, kept, overwritten, the operator's changes kept, refused."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import pytest
+
+from anyworker import Configuration, TaskDef, TaskRunnerEventsListener, Worker
+from anyworker.client import ConductorClient
+from anyworker.errors import NotFoundError
+from anyworker.events import Publisher, TaskDefRegistered, TaskDefRegistrationFailure
+from anyworker.fleet.declarations import declarations
+from anyworker.options import resolve_all
+from anyworker.runner.registration import Registrar
+
+
+class Hearing(TaskRunnerEventsListener):
+    def __init__(self) -> None:
+        self.events: list[TaskDefRegistered | TaskDefRegistrationFailure] = []
+
+    def on_task_def_registered(self, event: TaskDefRegistered) -> None:
+        self.events.append(event)
+
+    def on_task_def_registration_failure(self, event: TaskDefRegistrationFailure) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+async def client(conductor_url: str) -> AsyncIterator[ConductorClient]:
+    async with ConductorClient(Configuration(server_api_url=conductor_url)) as opened:
+        yield opened
+
+
+def charge(order: str, amount: float = 1.0) -> str:
+    return f"{order} {amount}"
+
+
+async def registered(
+    client: ConductorClient, name: str, task_def: TaskDef, **options: Any
+) -> TaskDefRegistered | TaskDefRegistrationFailure:
+    worker = Worker(name, charge, task_def=task_def, register_task_def=True, **options)
+    hearing = Hearing()
+    with anyio.fail_after(30):
+        await Registrar(client, Publisher([hearing]), declarations(resolve_all([worker], {}).workers)).run()
+    return hearing.events[0]
+
+
+async def outcome(client: ConductorClient, name: str, task_def: TaskDef, **options: Any) -> str:
+    event = await registered(client, name, task_def, **options)
+    assert isinstance(event, TaskDefRegistered), event
+    return event.outcome
+
+
+async def test_definition_is_created_kept_and_overwritten_but_for_what_the_operator_set(
+    client: ConductorClient,
+) -> None:
+    name = f"charge-{uuid.uuid4().hex[:8]}"
+    assert await outcome(client, name, TaskDef(name=name, retry_count=7)) == "created"
+    assert await outcome(client, name, TaskDef(name=name, retry_count=7)) == "unchanged"
+    assert await outcome(client, name, TaskDef(name=name, retry_count=2), overwrite_task_def=False) == "kept"
+    found = await client.get_task_def_fields(name)
+    assert found["retryCount"] == 7
+    assert found["inputSchema"]["data"]["required"] == ["order"]
+
+    await client.update_task_def({**found, "retryDelaySeconds": 5, "responseTimeoutSeconds": 45})
+    assert await outcome(client, name, TaskDef(name=name, retry_count=3)) == "updated"
+    found = await client.get_task_def_fields(name)
+    assert (found["retryCount"], found["retryDelaySeconds"], found["responseTimeoutSeconds"]) == (3, 5, 45)
+
+
+async def test_definition_that_the_server_would_refuse_is_not_sent(client: ConductorClient) -> None:
+    name = f"charge-{uuid.uuid4().hex[:8]}"
+    event = await registered(client, name, TaskDef(name=name, timeout_seconds=30))
+    assert isinstance(event, TaskDefRegistrationFailure)
+    assert "responseTimeoutSeconds=3600" in str(event.cause)
+    with pytest.raises(NotFoundError):
+        await client.get_task_def(name)
