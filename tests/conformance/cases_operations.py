@@ -48,7 +48,7 @@ async def _(conductor: Conductor) -> None:
     assert (found["totalHits"], [task["retryCount"] for task in found["results"]]) == (3, [1])
 
 
-@case("8-read-running-workflows-of-a-name")
+@case("8-read-running-workflows-of-a-name", broken={"dev": "there is no such path"})
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     going, over = await conductor.start(name), await conductor.start(name)
@@ -56,7 +56,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.get(f"/workflow/running/{name}") == [going]
 
 
-@case("8-read-workflows-of-a-correlation")
+@case("8-read-workflows-of-a-correlation", broken={"dev": "there is no such path"})
 async def _(conductor: Conductor) -> None:
     name, mark = await conductor.single(), conductor.unique("c")
     workflow_id = await conductor.start(name, correlationId=mark)
@@ -65,7 +65,12 @@ async def _(conductor: Conductor) -> None:
     assert [(item["workflowId"], len(item["tasks"])) for item in found] == [(workflow_id, 1)]
 
 
-@case("8-search-workflows", only=("dev", "sqlite", "postgres"), why="13: Redis goes without an index")
+@case(
+    "8-search-workflows",
+    only=("dev", "sqlite", "postgres"),
+    why="13: Redis goes without an index",
+    broken={"dev": "there is no such path"},
+)
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     workflow_id = await conductor.start(name)
@@ -205,7 +210,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.status(workflow_id) == "TERMINATED"
 
 
-@case("8-rerun-from-a-task")
+@case("8-rerun-from-a-task", broken={"dev": "there is no rerun"})
 async def _(conductor: Conductor) -> None:
     first, second = conductor.unique(), conductor.unique()
     await conductor.define(first, second, retryCount=0)
@@ -220,7 +225,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.status(workflow_id) == "RUNNING"
 
 
-@case("8-skip-a-future-task")
+@case("8-skip-a-future-task", broken={"dev": "there is no skiptask"})
 async def _(conductor: Conductor) -> None:
     first, second, third = (conductor.unique() for _ in range(3))
     workflow_id = await conductor.start(await conductor.flow(first, second, third))
@@ -233,7 +238,7 @@ async def _(conductor: Conductor) -> None:
     assert found == {first: "COMPLETED", second: "SKIPPED", third: "SCHEDULED"}
 
 
-@case("8-skip-a-task-that-was-scheduled-is-500")
+@case("8-skip-a-task-that-was-scheduled-is-500", broken={"dev": "there is no skiptask"})
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     workflow_id = await conductor.start(name)
