@@ -10,7 +10,8 @@ from anyworker.devserver.definitions import (
     stamped,
 )
 from anyworker.devserver.errors import Violation, invalid
-from anyworker.devserver.plans import Plan, plan
+from anyworker.devserver.planning import Definitions, plan
+from anyworker.devserver.plans import Plan
 
 
 class Catalog:
@@ -20,6 +21,7 @@ class Catalog:
         self._tasks: dict[str, TaskDefinition] = {}
         self._workflows: dict[str, dict[int, dict[str, Any]]] = {}
         self._plans: dict[tuple[str, int], Plan] = {}
+        self._definitions = Definitions(self._tasks.get, self._latest_version)
 
     # Task definitions
 
@@ -131,7 +133,7 @@ class Catalog:
     def _store_workflow(self, wire: dict[str, Any], **stamps: int) -> None:
         key = (wire["name"], wire["version"])
         self._workflows.setdefault(key[0], {})[key[1]] = {**wire, **stamps}
-        self._plans.pop(key, None)
+        self._plans.clear()
 
     def workflow(self, name: str, version: int | None) -> dict[str, Any] | None:
         """Return a workflow definition, without a version the latest; None if there is none."""
@@ -163,9 +165,12 @@ class Catalog:
             raise errors.no_workflow_definition_to_remove(name, version)
         if not versions:
             del self._workflows[name]
-        self._plans.pop((name, version), None)
+        self._plans.clear()
 
     # Plans
+
+    def _latest_version(self, name: str) -> int | None:
+        return max(self._workflows.get(name) or (), default=None)
 
     def plan(self, name: str, version: int | None) -> Plan | None:
         """Return a registered workflow with the task definitions of this moment; None if there is none.
@@ -179,12 +184,12 @@ class Catalog:
         key = (name, wire["version"])
         found = self._plans.get(key)
         if found is None:
-            found = self._plans[key] = plan(wire, self._tasks.get)
+            found = self._plans[key] = plan(wire, self._definitions)
         return found
 
     def inline_plan(self, wire: dict[str, Any]) -> Plan:
         """Return a workflow that is not registered with the task definitions of this moment."""
-        return plan(wire, self._tasks.get)
+        return plan(wire, self._definitions)
 
 
 def _by_version(versions: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -54,10 +54,16 @@ class Deadlines:
             self._cancelled -= 1
         return None
 
-    def advance(self, now: int) -> None:
-        """Call what is due, in order and each at its own moment, also what these calls add."""
+    def advance(self, now: int, then: Callable[[int], None] = lambda _: None) -> None:
+        """Call what is due, in order and each at its own moment, also what these calls add.
+
+        Args:
+            now: The moment until which it is looked.
+            then: Called after each of them, with its moment.
+        """
         while (at := self.next()) is not None and at <= now:
             deadline = heapq.heappop(self._heap)[2]
             action, deadline.action = deadline.action, None
             if action is not None:
                 action(at)
+                then(at)

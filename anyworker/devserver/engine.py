@@ -5,39 +5,41 @@ back; what became due in between happens first, in order and each at its own tim
 advances the engine when :meth:`Engine.next_deadline` is reached.
 """
 
+import contextlib
 import random
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import assert_never
 
-import attrs
-
-from anyworker.devserver import complaints, errors, payloads
+from anyworker.devserver import beginnings, errors
+from anyworker.devserver.beginnings import Start
 from anyworker.devserver.catalog import Catalog
 from anyworker.devserver.changes import Listener
 from anyworker.devserver.deadlines import Deadlines
 from anyworker.devserver.decider import Decider
-from anyworker.devserver.plans import Plan
+from anyworker.devserver.endings import Endings
+from anyworker.devserver.families import Families
+from anyworker.devserver.launching import Launcher
 from anyworker.devserver.queues import Poll, Queues, Waiting
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.results import Report
-from anyworker.devserver.store import LogLine, Store
+from anyworker.devserver.scheduling import Scheduler
+from anyworker.devserver.state import (
+    ChildEnded,
+    Decide,
+    EndChild,
+    EvaluateJoins,
+    Job,
+    StartChild,
+    StartFailureWorkflow,
+    State,
+)
+from anyworker.devserver.store import Store
+from anyworker.devserver.updates import Updates
 from anyworker.devserver.watches import Watch, Watches
 
 UPDATE_V2_WAIT = 100
 """Milliseconds for which an update-v2 waits for a next task."""
-
-
-@attrs.frozen
-class Start:
-    """A workflow to be started."""
-
-    plan: Plan
-    input: dict[str, Any]
-    correlation_id: str | None = None
-    priority: int = 0
-    task_to_domain: dict[str, Any] = attrs.field(factory=dict)
-    external_input: str | None = None
 
 
 class Engine:
@@ -62,13 +64,26 @@ class Engine:
         self.store = Store(max_finished)
         self.queues = Queues(waiting, self._deadlines, self._take)
         self._watches = Watches(self._deadlines)
-        self.decider = Decider(self.store, self.queues, self._deadlines, self.new_id, self._jitter)
+        self._state = State(
+            catalog=self.catalog,
+            store=self.store,
+            queues=self.queues,
+            deadlines=self._deadlines,
+            new_id=self.new_id,
+            jitter=self._jitter,
+            listeners=self.on_change,
+        )
+        self.launcher = Launcher(self._state)
+        self._updates = Updates(self._state, self.launcher)
+        self.endings = Endings(self._state, self.launcher)
+        self.families = Families(self._state, self.endings, self.launcher)
+        self.decider = Decider(self._state, self.endings, self.launcher, Scheduler(self._state))
 
     # Time
 
     def advance(self, now: int) -> None:
         """Let everything happen that is due by now: deliveries, ends of polls, timeouts."""
-        self._deadlines.advance(now)
+        self._deadlines.advance(now, self.settle)
 
     def next_deadline(self) -> int | None:
         """Return when something is due next, None if nothing ever is."""
@@ -93,37 +108,59 @@ class Engine:
             RequestRefused: 500, the input is over the limit.
         """
         self.advance(now)
-        workflow_id = self.new_id()
-        source = self._stored_input(request.external_input) if request.external_input else request.input
-        if source:
-            source = {**source, **{k: v for k, v in request.plan.template.items() if source.get(k) is None}}
-        found = payloads.size(source)
-        if found > payloads.LIMIT:
-            raise errors.failure(payloads.too_large_for_workflow(found, workflow_id))
-        workflow = WorkflowRecord(
-            workflow_id=workflow_id,
-            plan=request.plan,
-            created=now,
-            input=source,
-            correlation_id=request.correlation_id,
-            priority=request.priority,
-            task_to_domain=request.task_to_domain,
-            external_input=request.external_input,
-            listeners=self.on_change,
-        )
-        if found > payloads.WORKFLOW_INPUT_INLINE_LIMIT:
-            workflow.external_input = f"{self.new_id()}.json"
-            self.store.keep_payload(workflow.external_input, source)
-        self.store.add_workflow(workflow)
-        workflow.become("RUNNING", now)
-        self.decider.decide(workflow, now)
-        return workflow_id
+        workflow = beginnings.begin(self._state, request, self.new_id(), now)
+        try:
+            self.decide(workflow, now)
+        except errors.RequestRefused:
+            self.forget(workflow)
+            raise
+        return workflow.workflow_id
 
-    def _stored_input(self, path: str) -> dict[str, Any]:
-        found = self.store.find_payload(path)
-        if found is None:
-            raise errors.payload_not_found(path)
-        return found
+    def decide(self, workflow: WorkflowRecord, now: int) -> None:
+        """Let the decider look at a workflow, then do what follows from that elsewhere.
+
+        Raises:
+            RequestRefused: The server stumbles over the definition; the workflow stays where it is.
+        """
+        try:
+            self.decider.decide(workflow, now)
+        finally:
+            self.settle(now)
+
+    def settle(self, now: int) -> None:
+        """Do what is to be done in the background, until nothing is; nobody is told of refusals there."""
+        jobs = self._state.jobs
+        while jobs:
+            with contextlib.suppress(errors.RequestRefused):
+                self._do(jobs.popleft(), now)
+
+    def _do(self, job: Job, now: int) -> None:
+        match job:
+            case Decide(workflow):
+                self.decider.decide(workflow, now)
+            case EvaluateJoins(workflow):
+                self.decider.evaluate_joins(workflow, now)
+            case StartChild(task):
+                beginnings.start_child(self._state, task, now)
+            case EndChild(child, reason):
+                self.families.end_child(child, reason, now)
+            case ChildEnded(child):
+                self.families.child_ended(child, now)
+            case StartFailureWorkflow(failed):
+                beginnings.start_failure_workflow(self._state, failed, now)
+            case _:
+                assert_never(job)
+
+    def forget(self, workflow: WorkflowRecord) -> None:
+        """Forget a workflow, whatever its state."""
+        for task in workflow.tasks:
+            self.queues.remove(task)
+            self.launcher.forget(task)
+        for deadline in (workflow.check, workflow.sweep):
+            if deadline is not None:
+                self._deadlines.cancel(deadline)
+        workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
+        self.store.remove(workflow)
 
     # Polls
 
@@ -159,7 +196,7 @@ class Engine:
         task.callback_after = 0
         task.worker_id = poll.worker_id
         task.become("IN_PROGRESS", now)
-        self.decider.watch(task.workflow, now)
+        self.launcher.watch(task, now)
 
     def take_again(self, task: TaskRecord, poll: Poll, now: int) -> None:
         """Give a task that is in work to a further poll."""
@@ -186,74 +223,19 @@ class Engine:
         """
         self.advance(now)
         if report.extend_lease:
-            self._extend_lease(report, now)
+            self._updates.extend_lease(self._updates.task_of(report), now)
             return None
         workflow = self.store.workflow(report.workflow_id or "")
-        task = self.store.tasks.get(report.task_id or "")
-        if task is None:
-            raise errors.no_such_task(report.task_id or "")
-        if task.is_terminal or workflow.is_terminal:
-            self.queues.remove(task)
+        task = self._updates.task_of(report)
+        if not self._updates.take(task, report, workflow, now):
             return task
-        if report.status is None:
-            raise complaints.missing_status()
-        self._apply(task, report, now)
-        self._keep_logs(task, report)
-        if task.workflow.lost_payload is not None:
-            raise errors.payload_not_found(task.workflow.lost_payload)
-        self.decider.decide(workflow, now)
-        return task
-
-    def _extend_lease(self, report: Report, now: int) -> None:
-        task = self.store.tasks.get(report.task_id or "")
-        if task is None:
-            raise errors.no_such_task(report.task_id or "")
-        if not task.is_terminal:
-            task.updated = now
-            self.decider.watch(task.workflow, now)
-
-    def _apply(self, task: TaskRecord, report: Report, now: int) -> None:
-        task.reason = report.reason
-        task.worker_id = report.worker_id
-        task.callback_after = report.callback_after
-        task.output = report.output
-        task.sub_workflow_id = report.sub_workflow_id
-        if report.external_output:
-            self._take_stored_output(task, report.external_output)
-        status = report.status or ""
-        if report.is_large:
-            status = self._measure_output(task, status)
-        if status == "IN_PROGRESS":
-            task.updated = now
-            task.become("SCHEDULED", now)
-            self.queues.push(task, report.callback_after * 1000, now)
+        if task.reference in workflow.plan.lazy and task.status == "COMPLETED":
+            self.decider.sweep_later(workflow, now)
+            self._state.later(EvaluateJoins(workflow))
+            self.settle(now)
         else:
-            task.close(status, now)
-            self.queues.remove(task)
-
-    def _take_stored_output(self, task: TaskRecord, path: str) -> None:
-        found = self.store.find_payload(path)
-        task.external_output, task.output = path, found or {}
-        if found is None:
-            task.workflow.lost_payload = path
-
-    def _measure_output(self, task: TaskRecord, status: str) -> str:
-        """Move a large output out of the task, or fail a task whose output is over the limit."""
-        found = payloads.size(task.output)
-        if found > payloads.LIMIT:
-            task.reason = payloads.too_large_for_task(found, task.task_id, task.workflow.workflow_id)
-            task.output = {}
-            return "FAILED_WITH_TERMINAL_ERROR"
-        if found > payloads.INLINE_LIMIT:
-            task.external_output = f"{self.new_id()}.json"
-            self.store.keep_payload(task.external_output, task.output)
-        return status
-
-    def _keep_logs(self, task: TaskRecord, report: Report) -> None:
-        if any(text is None for text, _ in report.logs):
-            raise complaints.log_without_text()
-        for text, created in report.logs:
-            self.store.log(LogLine(text or "", task.task_id, created))
+            self.decide(workflow, now)
+        return task
 
     def update_and_poll(self, report: Report, now: int) -> Poll | None:
         """Take a worker's report, then ask for its next task of the same type and domain.

@@ -122,6 +122,11 @@ def workflow_definition_not_found(name: str, version: int | None) -> RequestRefu
     return not_found(f"No such workflow found by name: {name}, version: {_shown(version)}")
 
 
+def no_sub_workflow(name: object) -> RequestRefused:
+    """Refuse to start a workflow that names a sub-workflow of no version, and there is none."""
+    return failure(f"The Task {_shown(name)} defined as a sub-workflow has no workflow definition available ")
+
+
 def no_workflow_definition_to_remove(name: str, version: int) -> RequestRefused:
     """Refuse to forget a workflow definition: there is none."""
     return failure(f"No such workflow definition: {name} version: {version}")
@@ -146,6 +151,16 @@ def unknown_path(path: str) -> RequestRefused:
     """Refuse a path, percent-encoded as it was sent, that the server does not have."""
     shown = "/".join(part.partition(";")[0] for part in path.split("/") if part)
     return not_found(f"No static resource {shown}.")
+
+
+def not_a_duration(text: str) -> RequestRefused:
+    """Refuse what leads to a WAIT of a duration that cannot be read."""
+    return bad_request(f"Not valid duration: {text}")
+
+
+def no_latest_definition(workflow_id: str) -> RequestRefused:
+    """Refuse to restart a workflow with a definition that is not there any more."""
+    return not_found(f"Unable to find latest definition for {workflow_id}")
 
 
 # Wrong states
@@ -183,9 +198,9 @@ def nothing_to_retry() -> RequestRefused:
     )
 
 
-def workflow_not_terminal(workflow: str, status: str) -> RequestRefused:
-    """Refuse to restart a workflow, given in short form, that has not ended."""
-    return conflict(f"Workflow: {workflow}.{status} is not in terminal state, unable to restart.")
+def workflow_not_terminal(workflow: str, status: str, operation: str) -> RequestRefused:
+    """Refuse to restart or rerun a workflow, given in short form, that has not ended."""
+    return conflict(f"Workflow: {workflow}.{status} is not in terminal state, unable to {operation}.")
 
 
 def workflow_not_restartable(workflow: str, status: str) -> RequestRefused:

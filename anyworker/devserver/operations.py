@@ -3,6 +3,7 @@
 from anyworker.devserver import errors
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.limits import Ending
+from anyworker.devserver.plans import Plan
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 
 
@@ -22,7 +23,7 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         _require_payloads(workflow)
-        self._decider.decide(workflow, now)
+        self._engine.decide(workflow, now)
 
     def pause(self, workflow_id: str, now: int) -> None:
         """Stop scheduling what follows; what is scheduled goes on.
@@ -32,10 +33,9 @@ class Operations:
         """
         workflow = self._store.workflow(workflow_id)
         if workflow.is_terminal:
-            raise errors.workflow_has_ended(_short(workflow))
+            raise errors.workflow_has_ended(workflow.short())
         if workflow.status != "PAUSED":
             workflow.become("PAUSED", now)
-            self._decider.watch(workflow, now)
 
     def resume(self, workflow_id: str, now: int) -> None:
         """Go on scheduling.
@@ -48,10 +48,11 @@ class Operations:
             raise errors.workflow_not_paused(workflow_id, workflow.status)
         workflow.retried = now
         workflow.become("RUNNING", now)
-        self._decider.decide(workflow, now)
+        self._decider.watch_all(workflow, now)
+        self._engine.decide(workflow, now)
 
     def terminate(self, workflow_id: str, reason: str | None, now: int) -> None:
-        """End a workflow, cancelling its tasks.
+        """End a workflow, cancelling its tasks; its failure workflow is not started.
 
         Raises:
             RequestRefused: 409, it is completed.
@@ -61,10 +62,16 @@ class Operations:
         if workflow.status == "COMPLETED":
             raise errors.conflict("Cannot terminate a COMPLETED workflow.")
         if workflow.status != "TERMINATED":
-            self._decider.end(workflow, Ending("TERMINATED", reason), now)
+            self._engine.endings.end(workflow, Ending("TERMINATED", reason), now, is_remedied=False)
+            self._engine.settle(now)
 
-    def retry(self, workflow_id: str, now: int) -> None:
+    def retry(self, workflow_id: str, now: int, *, inner: bool = False) -> None:
         """Go on with an ended workflow: a further attempt of each task that did not succeed.
+
+        Args:
+            workflow_id: The workflow.
+            now: Epoch milliseconds.
+            inner: Whether the sub-workflow that failed is retried instead of the task that stands for it.
 
         Raises:
             RequestRefused: 404, it is running; 409, there is nothing to retry.
@@ -74,34 +81,75 @@ class Operations:
             raise errors.workflow_still_running(workflow.status)
         if not workflow.tasks:
             raise errors.conflict("Workflow has not started yet")
-        unsuccessful: dict[str, TaskRecord] = {}
-        for task in workflow.tasks:
-            if task.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT", "CANCELED"}:
-                unsuccessful[task.reference] = task
-            else:
-                unsuccessful.pop(task.reference, None)
-        if not unsuccessful and workflow.status != "TIMED_OUT":
-            raise errors.nothing_to_retry()
-        self._decider.reopen(workflow, sorted(unsuccessful.values(), key=lambda task: task.seq), now)
+        if inner:
+            failed = next((task for task in workflow.tasks if task.is_unsuccessful), None)
+            if failed is None:
+                return
+            workflow = self._innermost(failed)
+        self._retry(workflow, now)
+        self._engine.families.wake_parents(workflow, "retried", self._retry, now)
+        self._engine.decide(workflow, now)
 
-    def restart(self, workflow_id: str, now: int) -> None:
+    def _innermost(self, failed: TaskRecord) -> WorkflowRecord:
+        """Return the workflow in which the failure of a task began."""
+        if failed.step.kind != "SUB_WORKFLOW":
+            return failed.workflow
+        child = self._store.find_workflow(failed.sub_workflow_id or "")
+        cause = None if child is None else next((task for task in child.tasks if task.is_unsuccessful), None)
+        return failed.workflow if cause is None else self._innermost(cause)
+
+    def _retry(self, workflow: WorkflowRecord, now: int) -> None:
+        chosen: dict[str, TaskRecord] = {}
+        reopened: list[TaskRecord] = []
+        for task in workflow.tasks:
+            if not task.is_unsuccessful:
+                chosen.pop(task.reference, None)
+            elif task.step.kind == "JOIN" and (
+                task.status == "CANCELED" or (task.status == "FAILED" and _has_permissive_failure(task))
+            ):
+                reopened.append(task)
+            else:
+                chosen[task.reference] = task
+        if not chosen and workflow.status != "TIMED_OUT":
+            raise errors.nothing_to_retry()
+        self._store.revive(workflow)
+        workflow.reason, workflow.retried = None, now
+        workflow.become("RUNNING", now)
+        self._decider.reopen(workflow, reopened, sorted(chosen.values(), key=lambda task: task.seq), now)
+
+    def restart(self, workflow_id: str, now: int, *, latest: bool = False) -> None:
         """Run an ended workflow again from its first task; its former tasks are forgotten.
 
+        Args:
+            workflow_id: The workflow.
+            now: Epoch milliseconds.
+            latest: Whether it runs with the definitions of today.
+
         Raises:
-            RequestRefused: 409, it has not ended; 404, its definition forbids it.
+            RequestRefused: 409, it has not ended; 404, its definition forbids it or is not there any more.
         """
         workflow = self._store.workflow(workflow_id)
         if not workflow.is_terminal:
-            raise errors.workflow_not_terminal(_short(workflow), workflow.status)
-        if workflow.status == "COMPLETED" and not workflow.plan.restartable:
-            raise errors.workflow_not_restartable(_short(workflow), workflow.status)
+            raise errors.workflow_not_terminal(workflow.short(), workflow.status, "restart")
+        plan = self._latest(workflow) if latest else workflow.plan
+        if workflow.status == "COMPLETED" and not plan.restartable:
+            raise errors.workflow_not_restartable(workflow.short(), workflow.status)
         self._store.revive(workflow)
         self._store.remove_tasks(workflow)
-        workflow.tasks, workflow.output = [], {}
-        workflow.reason, workflow.created = None, now
+        workflow.keep([])
+        workflow.plan, workflow.output = plan, {}
+        workflow.reason, workflow.failed_task_id, workflow.created = None, None, now
         workflow.ended = workflow.retried = 0
         workflow.become("RUNNING", now)
-        self._decider.decide(workflow, now)
+        self._engine.decide(workflow, now)
+        self._engine.families.wake_parents(workflow, "restarted", self._retry, now)
+        self._engine.settle(now)
+
+    def _latest(self, workflow: WorkflowRecord) -> Plan:
+        plan = self._engine.catalog.plan(workflow.plan.name, None)
+        if plan is None:
+            raise errors.no_latest_definition(workflow.workflow_id)
+        return plan
 
     def reset_callbacks(self, workflow_id: str, now: int) -> None:
         """Make waiting call-backs deliverable now.
@@ -112,20 +160,15 @@ class Operations:
         workflow = self._store.workflow(workflow_id)
         if workflow.is_terminal:
             raise errors.workflow_in_terminal_state(workflow.status)
-        for task in workflow.tasks:
-            if task.status == "SCHEDULED" and task.callback_after > 0:
+        for task in workflow.pending.values():
+            if not task.step.is_system and task.status == "SCHEDULED" and task.callback_after > 0:
                 task.callback_after = 0
                 self._engine.queues.push(task, 0, now)
-        self._decider.watch(workflow, now)
+        self._decider.watch_all(workflow, now)
 
     def remove(self, workflow_id: str, now: int) -> None:
         """Forget a workflow, whatever its state."""
-        workflow = self._store.workflow(workflow_id)
-        for task in workflow.tasks:
-            self._engine.queues.remove(task)
-        workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
-        self._decider.watch(workflow, now)
-        self._store.remove(workflow)
+        self._engine.forget(self._store.workflow(workflow_id))
 
 
 def _require_payloads(workflow: WorkflowRecord) -> None:
@@ -133,5 +176,8 @@ def _require_payloads(workflow: WorkflowRecord) -> None:
         raise errors.payload_not_found(workflow.lost_payload)
 
 
-def _short(workflow: WorkflowRecord) -> str:
-    return f"{workflow.plan.name}.{workflow.plan.version}/{workflow.workflow_id}"
+def _has_permissive_failure(join: TaskRecord) -> bool:
+    """Tell whether a JOIN failed because of a task whose failure alone ends nothing."""
+    latest = join.workflow.latest
+    waited_for = [latest[name] for name in join.input["joinOn"] if name in latest]
+    return any(task.step.is_forgiving and task.status == "FAILED" for task in waited_for)

@@ -8,6 +8,8 @@ INLINE_LIMIT = 3072 * 1024
 """Bytes of a task's input or output that stay in the task."""
 WORKFLOW_INPUT_INLINE_LIMIT = 5120 * 1024
 """Bytes of a workflow's input that stay in the workflow."""
+VARIABLES_LIMIT = 256 * 1024
+"""Bytes of a workflow's variables."""
 LIMIT = 10240 * 1024
 """Bytes that no payload may exceed."""
 
@@ -30,4 +32,12 @@ def too_large_for_workflow(found: int, workflow_id: str) -> str:
     return (
         f"The payload size: {found} of workflow: {workflow_id} "
         f"is greater than the permissible limit: {LIMIT} bytes"
+    )
+
+
+def too_large_for_variables(found: int, workflow_id: str) -> str:
+    """Return the reason with which a SET_VARIABLE fails that would exceed the limit."""
+    return (
+        f"The variables payload size: {found} of workflow: {workflow_id} "
+        f"is greater than the permissible limit: {VARIABLES_LIMIT // 1024} kilobytes"
     )

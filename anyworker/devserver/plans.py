@@ -1,33 +1,29 @@
 """A workflow definition together with its task definitions, ready to run: what a started workflow keeps."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 import msgspec
 
-from anyworker.devserver.definitions import TaskDefinition, read_task_definition
-from anyworker.devserver.errors import not_executed_here
-from anyworker.devserver.jsontext import encode
+from anyworker.devserver.definitions import TaskDefinition
 
-_SYSTEM_TYPES = """
-    DECISION DO_WHILE DYNAMIC EVENT EXCLUSIVE_JOIN FORK_JOIN FORK_JOIN_DYNAMIC HTTP HUMAN INLINE JOIN
-    JSON_JQ_TRANSFORM KAFKA_PUBLISH LAMBDA NOOP PULL_WORKFLOW_MESSAGES SET_VARIABLE START_WORKFLOW
-    SUB_WORKFLOW SWITCH TERMINATE WAIT
-"""
-NOT_SUPPORTED = frozenset(_SYSTEM_TYPES.split())
-"""Types that the real server executes itself. Any other unknown type is a queue's name, as there."""
+_BUILT_IN = {"FORK_JOIN": "FORK", "JOIN": "JOIN", "SWITCH": "SWITCH"}
+"""Kinds whose tasks carry a name of the server's instead of the step's, and are never tried again."""
+SYSTEM_KINDS = frozenset(_BUILT_IN) | {"SET_VARIABLE", "SUB_WORKFLOW", "TERMINATE", "WAIT"}
+"""Kinds that this server executes itself."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Step:
-    """One task of a workflow definition and its task definition."""
+    """One task of a workflow definition and its task definition; not changed once its plan is made."""
 
-    position: int
     name: str
     reference: str
     kind: str
-    """SIMPLE, or a name of a queue of its own."""
+    """SIMPLE, one of the system's, or a name of a queue of its own."""
+    wire: dict[str, Any]
+    """The task of the workflow definition, for what only its own kind knows."""
     parameters: dict[str, Any]
     optional: bool
     permissive: bool
@@ -38,11 +34,46 @@ class Step:
     definition: TaskDefinition
     encoded: msgspec.Raw
     """As a task shows it: with the task definition."""
+    following: "Step | None" = None
+    """What comes when it is done: after the last of a branch or case, what comes after the whole."""
+    branches: tuple[tuple["Step", ...], ...] = ()
+    """Of a FORK_JOIN."""
+    cases: Mapping[str, tuple["Step", ...]] = attrs.field(factory=dict)
+    """Of a SWITCH."""
+    default: tuple["Step", ...] = ()
+    """Of a SWITCH: what is done when no case matches."""
 
     @property
-    def queue_type(self) -> str:
-        """The task type that workers poll for it."""
-        return self.name if self.kind == "SIMPLE" else self.kind
+    def task_type(self) -> str:
+        """The type of its tasks; that of a worker's task is what workers poll for."""
+        return self.name if self.kind == "SIMPLE" else _BUILT_IN.get(self.kind, self.kind)
+
+    @property
+    def definition_name(self) -> str:
+        """The name that its tasks show for their definition."""
+        return _BUILT_IN.get(self.kind, self.name)
+
+    @property
+    def is_system(self) -> bool:
+        """Whether the server executes it."""
+        return self.kind in SYSTEM_KINDS
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether its failure is never followed by another attempt, whatever its definition says."""
+        return self.kind in _BUILT_IN
+
+    @property
+    def is_forgiving(self) -> bool:
+        """Whether its failure alone ends nothing until all is done."""
+        return self.permissive and not self.optional
+
+    def nested(self) -> Iterator["Step"]:
+        """Yield it and every step inside it."""
+        yield self
+        for steps in (*self.branches, *self.cases.values(), self.default):
+            for step in steps:
+                yield from step.nested()
 
 
 @attrs.frozen(eq=False)
@@ -58,79 +89,11 @@ class Plan:
     timeout_seconds: int
     """After which the workflow times out; 0 for never."""
     restartable: bool
+    failure_workflow: str | None
+    failure_workflow_version: int | None
     encoded: msgspec.Raw
     """The workflow definition with all task definitions."""
-
-    def after(self, step: Step) -> Step | None:
-        """Return the step that follows, None after the last."""
-        following = step.position + 1
-        return self.steps[following] if following < len(self.steps) else None
-
-
-def plan(wire: dict[str, Any], registered: Callable[[str], TaskDefinition | None]) -> Plan:
-    """Bind a workflow definition to the task definitions of this moment.
-
-    Args:
-        wire: A workflow definition that was read and validated.
-        registered: Returns the task definition of a name, if there is one.
-
-    Raises:
-        RequestRefused: 400, the workflow has a task of a type that this server does not execute.
-    """
-    steps = tuple(_step(position, item, registered) for position, item in enumerate(wire["tasks"]))
-    timeout = wire["timeoutSeconds"] if wire["timeoutPolicy"] == "TIME_OUT_WF" else 0
-    encoded = encode({**wire, "tasks": [step.encoded for step in steps]})
-    return Plan(
-        name=wire["name"],
-        version=wire["version"],
-        steps=steps,
-        outputs=wire["outputParameters"],
-        template=wire["inputTemplate"],
-        variables=wire["variables"],
-        timeout_seconds=max(timeout, 0),
-        restartable=wire["restartable"],
-        encoded=msgspec.Raw(encoded),
-    )
-
-
-def _step(position: int, item: dict[str, Any], registered: Callable[[str], TaskDefinition | None]) -> Step:
-    kind, name, reference = item["type"], item["name"], item["taskReferenceName"]
-    if kind in NOT_SUPPORTED:
-        raise not_executed_here(kind, name, reference)
-    definition = _definition(item, registered)
-    retries = item.get("retryCount")
-    return Step(
-        position=position,
-        name=name,
-        reference=reference,
-        kind=kind,
-        parameters=item["inputParameters"],
-        optional=item["optional"],
-        permissive=item["permissive"],
-        start_delay=item["startDelay"],
-        attempts=definition.retry_count if retries is None else retries,
-        definition=definition,
-        encoded=msgspec.Raw(encode(_with_definition(item, definition))),
-    )
-
-
-def _definition(item: dict[str, Any], registered: Callable[[str], TaskDefinition | None]) -> TaskDefinition:
-    inline = item.get("taskDefinition")
-    if inline is not None:
-        return TaskDefinition.of(inline)
-    found = registered(item["name"])
-    if found is not None:
-        return found
-    unregistered = {"name": item["name"]}
-    if item["type"] != "SIMPLE":
-        unregistered |= {"retryCount": 0, "responseTimeoutSeconds": 0}
-    return TaskDefinition.of(read_task_definition(unregistered))
-
-
-def _with_definition(item: dict[str, Any], definition: TaskDefinition) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for key, value in item.items():
-        shown[key] = value
-        if key == "optional":
-            shown["taskDefinition"] = definition.encoded
-    return shown
+    by_reference: Mapping[str, Step]
+    """Every step, nested ones too."""
+    lazy: frozenset[str]
+    """References inside a fork that a JOIN waits for: their success alone moves nothing but the JOIN."""

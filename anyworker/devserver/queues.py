@@ -71,7 +71,7 @@ class Queue:
         while self.delayed and self.delayed[0][0] <= now:
             at, order, message = heapq.heappop(self.delayed)
             if message.task is not None:
-                self.add_ready(message.task.workflow.priority, at, order, message)
+                self.add_ready(message.task.priority, at, order, message)
 
     def add_ready(self, priority: int, at: int, order: int, message: Message) -> None:
         """Make a message deliverable."""
@@ -140,7 +140,7 @@ class Queues:
             heapq.heappush(queue.delayed, (at, self._order, message))
             message.delivery = self._deadlines.add(at, functools.partial(self._feed, queue))
             return
-        queue.add_ready(task.workflow.priority, now, self._order, message)
+        queue.add_ready(task.priority, now, self._order, message)
         self._feed(queue, now)
 
     def remove(self, task: TaskRecord) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import attrs
-import msgspec
 
 from anyworker.devserver.changes import Change, Listener
 from anyworker.devserver.deadlines import Deadline
@@ -12,10 +11,9 @@ from anyworker.devserver.plans import Plan, Step
 TERMINAL_WORKFLOW = frozenset({"COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"})
 SUCCESSFUL_TASK = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED"})
 FAILED_TASK = frozenset({"FAILED", "FAILED_WITH_TERMINAL_ERROR"})
+UNSUCCESSFUL_TASK = FAILED_TASK | {"TIMED_OUT", "CANCELED"}
 RETRIABLE_TASK = frozenset({"FAILED", "TIMED_OUT"})
 LIVE_TASK = frozenset({"SCHEDULED", "IN_PROGRESS"})
-
-_EXECUTION_METADATA = msgspec.Raw(b'{"additionalContext":{},"empty":true,"additionalContextMap":{}}')
 
 
 @attrs.define(eq=False)
@@ -42,8 +40,22 @@ class WorkflowRecord:
     failed_names: dict[str, None] = attrs.field(factory=dict)
     lost_payload: str | None = None
     """Where a task's output should be and is not; nothing is decided then."""
+    failed_task_id: str | None = None
+    """The task that ended it."""
+    variables: dict[str, Any] = attrs.field(factory=dict)
+    parent_id: str | None = None
+    """The workflow that this one is a part of."""
+    parent_task_id: str | None = None
+    latest: dict[str, "TaskRecord"] = attrs.field(factory=dict)
+    """The last attempt under each reference name."""
+    pending: dict[str, "TaskRecord"] = attrs.field(factory=dict)
+    """Tasks by id that the decider has not gone past: neither executed, retried nor skipped."""
+    is_changed_below: bool = False
+    """Whether a sub-workflow was set going again and the decider has not seen it yet."""
     check: Deadline | None = None
-    """When the next of its timeouts may be due."""
+    """When its own timeout may be due."""
+    sweep: Deadline | None = None
+    """When it is decided although nothing asked for it."""
     listeners: list[Listener] = attrs.field(factory=list)
     """Told about each change of its status and of its tasks'."""
 
@@ -62,45 +74,22 @@ class WorkflowRecord:
         for tell in self.listeners:
             tell(change)
 
-    def latest(self, reference: str) -> "TaskRecord | None":
-        """Return the last attempt under a reference name."""
-        for task in reversed(self.tasks):
-            if task.reference == reference:
-                return task
-        return None
+    def add(self, task: "TaskRecord") -> None:
+        """Add a task after the others."""
+        self.tasks.append(task)
+        self.latest[task.reference] = task
+        if task.is_pending:
+            self.pending[task.task_id] = task
 
-    def shown(self, now: int, *, with_tasks: bool = True) -> dict[str, Any]:
-        """Return the workflow as the API shows it, keys in the server's order."""
-        wire: dict[str, Any] = {
-            "ownerApp": "",
-            "createTime": self.created,
-            "updateTime": self.updated,
-            "status": self.status,
-            "endTime": self.ended,
-            "workflowId": self.workflow_id,
-            "tasks": [task.shown(now) for task in self.tasks] if with_tasks else [],
-            "input": {} if self.external_input else self.input,
-            "output": self.output,
-        }
-        if self.correlation_id is not None:
-            wire["correlationId"] = self.correlation_id
-        if self.reason is not None:
-            wire["reasonForIncompletion"] = self.reason
-        wire["taskToDomain"] = self.task_to_domain
-        wire["failedReferenceTaskNames"] = list(self.failed_references)
-        wire["workflowDefinition"] = self.plan.encoded
-        if self.external_input is not None:
-            wire["externalInputPayloadStoragePath"] = self.external_input
-        wire["priority"] = self.priority
-        wire["variables"] = self.plan.variables
-        wire["lastRetriedTime"] = self.retried
-        wire["failedTaskNames"] = list(self.failed_names)
-        wire["history"] = []
-        wire["rateLimited"] = False
-        wire["startTime"] = self.created
-        wire["workflowName"] = self.plan.name
-        wire["workflowVersion"] = self.plan.version
-        return wire
+    def keep(self, tasks: list["TaskRecord"]) -> None:
+        """Have these tasks and no others, whatever has become of them."""
+        self.tasks = tasks
+        self.latest = {task.reference: task for task in tasks}
+        self.pending = {task.task_id: task for task in tasks if task.is_pending}
+
+    def short(self) -> str:
+        """Return how messages call it."""
+        return f"{self.plan.name}.{self.plan.version}/{self.workflow_id}"
 
 
 @attrs.define(eq=False)
@@ -148,6 +137,15 @@ class TaskRecord:
     """Whether the decider has gone past it."""
     message: Message | None = None
     """Its place in a queue while it waits."""
+    priority: int = 0
+    wait_until: int = 0
+    """When a WAIT is over; 0 when nobody but an update ends it."""
+    is_changed_below: bool = False
+    """Whether its sub-workflow was set going again and the decider has not seen it yet."""
+    due: Deadline | None = None
+    """When the next of its limits is reached."""
+    alarm: Deadline | None = None
+    """When the server goes on with a task of its own."""
 
     @property
     def reference(self) -> str:
@@ -157,12 +155,22 @@ class TaskRecord:
     @property
     def task_type(self) -> str:
         """The type that workers poll for."""
-        return self.step.queue_type
+        return self.step.task_type
 
     @property
     def is_terminal(self) -> bool:
         """Whether no update can change it any more."""
         return self.status not in LIVE_TASK
+
+    @property
+    def is_unsuccessful(self) -> bool:
+        """Whether it is over and did not succeed."""
+        return self.status in UNSUCCESSFUL_TASK
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the decider has yet to go past it."""
+        return not (self.is_retried or self.is_executed or self.status == "SKIPPED")
 
     def become(self, status: str, now: int) -> None:
         """Give it a status, and tell those who listen; what they are to see besides is set before."""
@@ -189,121 +197,3 @@ class TaskRecord:
         if self.updated == 0:
             self.updated = now
         self.become(status, now)
-
-    def queue_wait(self, now: int) -> int:
-        """Return what the server calls the wait in the queue, in milliseconds."""
-        if self.started == 0:
-            return 0
-        if self.updated > 0 and self.callback_after > 0:
-            return max(0, now - (self.updated + self.callback_after * 1000))
-        return self.started - self.scheduled
-
-    def shown(self, now: int) -> dict[str, Any]:
-        """Return the task as the API shows it, keys in the server's order."""
-        wire = self._shown_progress()
-        self._show_rest(wire)
-        wire["queueWaitTime"] = self.queue_wait(now)
-        return wire
-
-    def _shown_progress(self) -> dict[str, Any]:
-        step, workflow = self.step, self.workflow
-        wire: dict[str, Any] = {
-            "taskType": step.queue_type,
-            "status": self.status,
-            "inputData": {} if self.external_input else self.input,
-            "referenceTaskName": step.reference,
-            "retryCount": self.attempt,
-            "seq": self.seq,
-        }
-        if workflow.correlation_id is not None:
-            wire["correlationId"] = workflow.correlation_id
-        wire["pollCount"] = self.poll_count
-        wire["taskDefName"] = step.name
-        wire["scheduledTime"] = self.scheduled
-        wire["startTime"] = self.started
-        wire["endTime"] = self.ended
-        wire["updateTime"] = self.updated
-        wire["startDelayInSeconds"] = self.start_delay
-        if self.retried_task_id is not None:
-            wire["retriedTaskId"] = self.retried_task_id
-        wire["retried"] = self.is_retried
-        wire["executed"] = self.is_executed
-        wire["callbackFromWorker"] = True
-        is_simple = step.kind == "SIMPLE"
-        wire["responseTimeoutSeconds"] = step.definition.response_timeout_seconds if is_simple else 0
-        wire["workflowInstanceId"] = workflow.workflow_id
-        wire["workflowType"] = workflow.plan.name
-        wire["taskId"] = self.task_id
-        if self.reason is not None:
-            wire["reasonForIncompletion"] = self.reason
-        wire["callbackAfterSeconds"] = self.callback_after
-        if self.worker_id is not None:
-            wire["workerId"] = self.worker_id
-        return wire
-
-    def _show_rest(self, wire: dict[str, Any]) -> None:
-        step, definition = self.step, self.step.definition
-        wire["outputData"] = {} if self.external_output else self.output
-        wire["workflowTask"] = step.encoded
-        if self.domain is not None:
-            wire["domain"] = self.domain
-        wire["rateLimitPerFrequency"] = definition.wire["rateLimitPerFrequency"]
-        wire["rateLimitFrequencyInSeconds"] = definition.wire["rateLimitFrequencyInSeconds"]
-        if self.external_input is not None:
-            wire["externalInputPayloadStoragePath"] = self.external_input
-        if self.external_output is not None:
-            wire["externalOutputPayloadStoragePath"] = self.external_output
-        wire["workflowPriority"] = self.workflow.priority
-        wire["iteration"] = 0
-        if self.sub_workflow_id is not None:
-            wire["subWorkflowId"] = self.sub_workflow_id
-        wire["subworkflowChanged"] = False
-        wire["firstStartTime"] = 0
-        wire["executionMetadata"] = _EXECUTION_METADATA
-        wire["taskDefinition"] = definition.encoded
-        wire["loopOverTask"] = False
-
-
-def scope_of(workflow: WorkflowRecord, name: str) -> dict[str, Any] | None:
-    """Return what an expression finds under ``workflow`` or under a task's reference name."""
-    if name == "workflow":
-        plan = workflow.plan
-        return {
-            "input": workflow.input,
-            "output": workflow.output,
-            "status": workflow.status,
-            "workflowId": workflow.workflow_id,
-            "parentWorkflowId": None,
-            "parentWorkflowTaskId": None,
-            "workflowType": plan.name,
-            "version": plan.version,
-            "correlationId": workflow.correlation_id,
-            "reasonForIncompletion": workflow.reason,
-            "schemaVersion": 2,
-            "variables": plan.variables,
-        }
-    task = workflow.latest(name)
-    return None if task is None else _task_scope(task)
-
-
-def _task_scope(task: TaskRecord) -> dict[str, Any]:
-    return {
-        "input": task.input,
-        "output": task.output,
-        "taskType": task.task_type,
-        "status": task.status,
-        "referenceTaskName": task.reference,
-        "retryCount": task.attempt,
-        "correlationId": task.workflow.correlation_id,
-        "pollCount": task.poll_count,
-        "taskDefName": task.step.name,
-        "scheduledTime": task.scheduled,
-        "startTime": task.started,
-        "endTime": task.ended,
-        "workflowInstanceId": task.workflow.workflow_id,
-        "taskId": task.task_id,
-        "reasonForIncompletion": task.reason,
-        "callbackAfterSeconds": task.callback_after,
-        "workerId": task.worker_id,
-        "iteration": 0,
-    }

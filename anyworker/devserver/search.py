@@ -7,6 +7,7 @@ from typing import Any
 
 from anyworker.devserver.expressions import as_text
 from anyworker.devserver.records import TaskRecord
+from anyworker.devserver.views import queue_wait
 
 _AND = re.compile(r"\s+AND\s+")
 _CONDITION = re.compile(r"(?P<field>\w+)\s*(?:=\s*(?P<one>.*)|IN\s*\((?P<many>[^)]*)\))")
@@ -67,7 +68,7 @@ def summary(task: TaskRecord, now: int) -> dict[str, Any]:
     if task.reason is not None:
         wire["reasonForIncompletion"] = task.reason
     wire["executionTime"] = task.ended - task.started if task.ended else 0
-    wire["queueWaitTime"] = task.queue_wait(now)
+    wire["queueWaitTime"] = queue_wait(task, now)
     wire["taskDefName"] = task.step.name
     wire["taskType"] = task.task_type
     wire["input"] = as_text({} if task.external_input else task.input)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from anyworker.devserver import errors, fields, validation
+from anyworker.devserver.beginnings import Start
 from anyworker.devserver.definitions import read_workflow_definition
-from anyworker.devserver.engine import Engine, Start
+from anyworker.devserver.engine import Engine
 from anyworker.devserver.plans import Plan
 from anyworker.devserver.reader import Reader
 

@@ -12,6 +12,7 @@ from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.results import TASK_RESULT
 from anyworker.devserver.signals import Signals
 from anyworker.devserver.starting import START_REQUEST, read_start
+from anyworker.devserver.views import task_view, workflow_view
 from anyworker.devserver.watches import Watch
 
 EXECUTION_SECONDS = 10
@@ -68,7 +69,7 @@ class _Response:
 
 
 def _task_details(task: TaskRecord, now: int) -> dict[str, Any]:
-    shown, workflow = task.shown(now), task.workflow
+    shown, workflow = task_view(task, now), task.workflow
     details: dict[str, Any] = {"workflowId": workflow.workflow_id}
     if workflow.correlation_id is not None:
         details["correlationId"] = workflow.correlation_id
@@ -79,7 +80,7 @@ def _task_details(task: TaskRecord, now: int) -> dict[str, Any]:
 
 
 def _workflow_details(workflow: WorkflowRecord, now: int) -> dict[str, Any]:
-    shown = workflow.shown(now)
+    shown = workflow_view(workflow, now)
     return {key: shown[key] for key in (*_FIRST_KEYS, *_WORKFLOW_KEYS) if key in shown}
 
 

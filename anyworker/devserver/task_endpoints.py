@@ -10,6 +10,7 @@ from anyworker.devserver.queues import Poll, PollData
 from anyworker.devserver.records import TaskRecord
 from anyworker.devserver.results import TASK_RESULT, Report
 from anyworker.devserver.store import LogLine
+from anyworker.devserver.views import task_view, workflow_view
 
 LONGEST_WAIT = 5000
 """Milliseconds."""
@@ -98,7 +99,7 @@ class TaskEndpoints:
         task = self._update_pending(call, _BY_REFERENCE_SYNC)
         if task is None:
             raise errors.no_running_task(call.variables[1], call.variables[0])
-        return as_json(task.workflow.shown(call.now))
+        return as_json(workflow_view(task.workflow, call.now))
 
     def _update_pending(self, call: Call, signature: str) -> TaskRecord | None:
         workflow_id, reference, status = call.variables
@@ -106,7 +107,7 @@ class TaskEndpoints:
             raise complaints.bad_status_in_path(status)
         output = fields.mapping(call.json(signature)) or {}
         workflow = self._store.find_workflow(workflow_id)
-        task = None if workflow is None else workflow.latest(reference)
+        task = None if workflow is None else workflow.latest.get(reference)
         if task is None or task.is_terminal:
             return None
         report = Report(
@@ -127,7 +128,7 @@ class TaskEndpoints:
         task = self._store.tasks.get(call.variables[0])
         if task is None:
             raise errors.task_not_found(call.variables[0])
-        return as_json(task.shown(call.now))
+        return as_json(task_view(task, call.now))
 
     def add_log(self, call: Call) -> Answer:
         """Add a line to a task's log, as sent."""
@@ -151,7 +152,7 @@ class TaskEndpoints:
 
     def search_v2(self, call: Call) -> Answer:
         """Return the tasks that fit a query."""
-        return self._search(call, TaskRecord.shown)
+        return self._search(call, task_view)
 
     def _search(self, call: Call, show: Any) -> Answer:
         start, size = call.whole("start", 0), call.whole("size", 100)
@@ -206,11 +207,11 @@ class TaskEndpoints:
 
 
 def _render_one(poll: Poll, now: int) -> Answer:
-    return as_json(poll.tasks[0].shown(now)) if poll.tasks else NO_CONTENT
+    return as_json(task_view(poll.tasks[0], now)) if poll.tasks else NO_CONTENT
 
 
 def _render_all(poll: Poll, now: int) -> Answer:
-    return as_json([task.shown(now) for task in poll.tasks or ()])
+    return as_json([task_view(task, now) for task in poll.tasks or ()])
 
 
 def _shown(data: PollData) -> dict[str, Any]:

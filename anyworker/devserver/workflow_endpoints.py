@@ -3,10 +3,12 @@
 from typing import Any
 
 from anyworker.devserver import errors, fields, validation
-from anyworker.devserver.engine import Engine, Start
+from anyworker.devserver.beginnings import Start
+from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, as_json, as_text
 from anyworker.devserver.operations import Operations
 from anyworker.devserver.starting import START_REQUEST, read_start
+from anyworker.devserver.views import task_view, workflow_view
 
 _RESOURCE = "com.netflix.conductor.rest.controllers.WorkflowResource"
 _START = f"public java.lang.String {_RESOURCE}.startWorkflow({START_REQUEST})"
@@ -49,7 +51,7 @@ class WorkflowEndpoints:
         """Return a workflow, with or without its tasks."""
         with_tasks = call.flag("includeTasks", default=True)
         workflow = self._store.workflow(call.variables[0])
-        return as_json(workflow.shown(call.now, with_tasks=with_tasks))
+        return as_json(workflow_view(workflow, call.now, with_tasks=with_tasks))
 
     def status(self, call: Call) -> Answer:
         """Return the state of a workflow."""
@@ -62,7 +64,7 @@ class WorkflowEndpoints:
         if with_output:
             wire["output"] = workflow.output
         if with_variables:
-            wire["variables"] = workflow.plan.variables
+            wire["variables"] = workflow.variables
         wire["status"] = workflow.status
         return as_json(wire)
 
@@ -76,7 +78,7 @@ class WorkflowEndpoints:
         workflow = self._store.workflow(call.variables[0])
         found = [task for task in workflow.tasks if not wanted or task.status in wanted]
         page = found[max(start, 0) : max(start, 0) + max(count, 0)]
-        return as_json({"totalHits": len(found), "results": [task.shown(call.now) for task in page]})
+        return as_json({"totalHits": len(found), "results": [task_view(task, call.now) for task in page]})
 
     # Steering
 
@@ -107,12 +109,14 @@ class WorkflowEndpoints:
 
     def retry(self, call: Call) -> Answer:
         """Retry an ended workflow from where it failed."""
-        self._operations.retry(call.variables[0], call.now)
+        inner = call.flag("resumeSubworkflowTasks", default=False)
+        self._operations.retry(call.variables[0], call.now, inner=inner)
         return NO_CONTENT
 
     def restart(self, call: Call) -> Answer:
         """Restart an ended workflow from its beginning."""
-        self._operations.restart(call.variables[0], call.now)
+        latest = call.flag("useLatestDefinitions", default=False)
+        self._operations.restart(call.variables[0], call.now, latest=latest)
         return NO_CONTENT
 
     def reset_callbacks(self, call: Call) -> Answer:
