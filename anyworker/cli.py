@@ -4,7 +4,7 @@ import importlib.util
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -13,6 +13,8 @@ import click
 import anyworker
 
 if TYPE_CHECKING:
+    from anyworker.dev.definitions import Definitions
+    from anyworker.dev.settings import Settings
     from anyworker.options import ResolvedWorker
 
 LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
@@ -126,15 +128,29 @@ def dev(targets: Sequence[str], **options: Any) -> None:
     if options["once"] and options["start"] is None:
         message = "--once needs --start NAME, the workflow to wait for"
         raise click.UsageError(message)
+    _check_extra()
+    from anyworker.dev.command import run_dev  # noqa: PLC0415 - what it needs is an extra's
+
+    sys.exit(run_dev(_settings(targets, definitions, source, options)))
+
+
+def _check_extra() -> None:
     missing = [name for name in ("rich", "uvicorn", "watchfiles") if importlib.util.find_spec(name) is None]
     if missing:
         message = f"{' and '.join(missing)} missing; install what it needs with: pip install 'anyworker[dev]'"
         raise _CouldNotStart(message)
-    from anyworker.dev.command import run_dev  # noqa: PLC0415 - what it needs is an extra's
-    from anyworker.dev.settings import Settings  # noqa: PLC0415
+
+
+def _settings(
+    targets: Sequence[str],
+    definitions: "Definitions | None",
+    source: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> "Settings":
+    from anyworker.dev.settings import Settings  # noqa: PLC0415 - other commands need not wait for it
 
     default_port = 0 if options["once"] else 8080
-    settings = Settings(
+    return Settings(
         targets=tuple(targets),
         backend=options["backend"],
         grace=options["grace"],
@@ -149,10 +165,11 @@ def dev(targets: Sequence[str], **options: Any) -> None:
         input=source,
         is_once=options["once"],
     )
-    sys.exit(run_dev(settings))
 
 
-def _read_files(files: Sequence[str], start: str | None, source: str | None) -> tuple[Any, dict[str, Any]]:
+def _read_files(
+    files: Sequence[str], start: str | None, source: str | None
+) -> "tuple[Definitions | None, dict[str, Any]]":
     from anyworker.dev.arguments import ArgumentError, read_definitions, read_input  # noqa: PLC0415
 
     if source is not None and start is None:

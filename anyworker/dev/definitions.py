@@ -55,56 +55,62 @@ def sort_definitions(found: Iterable[Definition]) -> Definitions:
     return Definitions(tuple(workflows), tuple(tasks))
 
 
-def task_definitions(cards: Iterable[Card], known: Definitions | None = None) -> Definitions:
-    """Return a task definition for each worker that has none in the files.
-
-    Without one in its declaration a task is not retried, so that a failure is seen at once, and has an hour
-    to answer, so that a debugger may hold it. Defaults of the function stand in its template: a null in the
-    place of a value that was not given becomes the default.
-    """
-    named = {definition.get("name") for definition in (known.tasks if known else ())}
-    made = {
-        card.task_type: {
-            "retryCount": 0,
-            "inputKeys": card.inputs,
-            **(card.task_def or {}),
-            "name": card.task_type,
-            "inputTemplate": card.defaults,
-        }
-        for card in reversed(list(cards))
-        if card.task_type not in named
+def declared_tasks(cards: Iterable[Card], files: Definitions) -> Definitions:
+    """Return the task definitions that workers bring themselves, without those that stand in files."""
+    named = {definition.get("name") for definition in files.tasks}
+    brought = {
+        card.task_type: card.task_def for card in cards if card.task_def and card.task_type not in named
     }
-    return Definitions(tasks=tuple(made.values()))
+    return Definitions(tasks=tuple(brought.values()))
 
 
-def workflow_definitions(cards: Iterable[Card]) -> Definitions:
-    """Return a workflow for each task type, named like it, whose input is the task's input."""
+def trial_definitions(cards: Iterable[Card]) -> Definitions:
+    """Return for each task type a workflow of its name, whose input is the task's, and a task definition.
+
+    A task without a definition of its own is not tried again when it fails, so that a failure is seen at
+    once. That stands in the workflow: the task definition grants an attempt, so that workers hand back what
+    they cannot finish instead of giving it up. An hour to answer, the server's default, lets a debugger hold
+    it.
+    """
+    by_type = {card.task_type: card for card in cards}.values()
     return Definitions(
-        tuple(workflow_definition(card, card.inputs) for card in {c.task_type: c for c in cards}.values())
+        tuple(trial_workflow(card, card.inputs) for card in by_type),
+        tuple(_trial_task(card) for card in by_type),
     )
 
 
-def workflow_definition(card: Card, inputs: Sequence[str]) -> Definition:
+def _trial_task(card: Card) -> Definition:
+    return {
+        "retryCount": 1,
+        "retryDelaySeconds": 0,
+        "inputKeys": card.inputs,
+        **(card.task_def or {}),
+        "name": card.task_type,
+        # A null in the place of a value that was not given becomes the function's default.
+        "inputTemplate": card.defaults,
+    }
+
+
+def trial_workflow(card: Card, inputs: Sequence[str]) -> Definition:
     """Return the workflow of one task.
 
     Args:
         card: The task's worker.
         inputs: Names of the input.
     """
+    step = {
+        "name": card.task_type,
+        "taskReferenceName": _NOT_IN_REFERENCES.sub("_", card.task_type),
+        "type": "SIMPLE",
+        "inputParameters": {name: f"${{workflow.input.{name}}}" for name in inputs},
+    }
     return {
         "name": card.task_type,
         "description": f"Made by anyworker dev for {card.origin}"[:255],
         "version": 1,
         "schemaVersion": 2,
         "inputParameters": list(inputs),
-        "tasks": [
-            {
-                "name": card.task_type,
-                "taskReferenceName": _NOT_IN_REFERENCES.sub("_", card.task_type),
-                "type": "SIMPLE",
-                "inputParameters": {name: f"${{workflow.input.{name}}}" for name in inputs},
-            }
-        ],
+        "tasks": [step if card.task_def else {**step, "retryCount": 0}],
     }
 
 
@@ -133,7 +139,7 @@ def attempt(
     Raises:
         ConfigurationError: There is no workflow of that name.
     """
-    known = (workflow_definitions(cards) if files is None else files).names
+    known = (trial_definitions(cards) if files is None else files).names
     if name not in known:
         raise ConfigurationError(_unknown(name, known, cards))
     if files is not None:
@@ -142,7 +148,7 @@ def attempt(
     domains = {} if card.domain is None else {name: card.domain}
     extra = [key for key in source if key not in card.inputs]
     # A worker that takes whatever comes cannot have told the names of it.
-    definition = workflow_definition(card, [*card.inputs, *extra]) if extra else None
+    definition = trial_workflow(card, [*card.inputs, *extra]) if extra else None
     return Attempt(name, source, domains, definition)
 
 

@@ -15,12 +15,12 @@ from anyworker.conductor.models import Workflow
 from anyworker.configuration import Configuration
 from anyworker.dev import messages
 from anyworker.dev.console import Console
-from anyworker.dev.definitions import attempt, task_definitions, workflow_definitions
+from anyworker.dev.definitions import attempt, declared_tasks, trial_definitions
 from anyworker.dev.hands import Hands
 from anyworker.dev.happenings import Changed, Ended, Finished, Happening, Phase, Said, Stopped
 from anyworker.dev.process import WorkerProcess, describe_status
 from anyworker.dev.server import Server
-from anyworker.dev.settings import Settings
+from anyworker.dev.settings import EXIT_ENDED_BADLY, Settings
 from anyworker.dev.texts import outcome_text, welcome
 from anyworker.dev.watching import Watcher
 from anyworker.devserver import DevServer
@@ -37,9 +37,6 @@ _LEAVE_AFTER = CANCEL_SECONDS + 4.0
 """The same at the end, where the process says itself what it had to abandon."""
 _STABLE_SECONDS = 1.0
 """A process that dies sooner than this after it began to work would die again at once."""
-
-EXIT_ENDED_BADLY = 1
-"""The workflow that was waited for did not complete."""
 
 
 class Session:
@@ -158,10 +155,8 @@ class Session:
         self._cards = cards
         given = self._settings.definitions
         try:
-            if given is None:
-                await self._server.register(task_definitions(cards) + workflow_definitions(cards))
-            else:
-                await self._server.register(task_definitions(cards, given) + given)
+            needed = trial_definitions(cards) if given is None else declared_tasks(cards, given) + given
+            await self._server.register(needed)
         except ConfigurationError as error:
             self._console.problems(error.problems)
             self._process.kill()
@@ -172,6 +167,7 @@ class Session:
         if self._phase is not Phase.IMPORTING:
             return
         self._phase = Phase.SERVING
+        self._dev_server.relax()
         self._serving_since = anyio.current_time()
         count = f"{len(self._cards)} worker{'s' * (len(self._cards) != 1)}"
         self._console.state(f"{self._url}  {count}")
@@ -187,7 +183,8 @@ class Session:
         """Go on after the end of the process; return whether it was the last."""
         phase = self._phase
         self._process.close()
-        self._dev_server.relax()
+        # Polls of a process that is no more take tasks all the same.
+        self._dev_server.hurry()
         left = self._hands.of(self._worker_ids)
         match phase:
             case Phase.STOPPING:
@@ -205,7 +202,8 @@ class Session:
                 blame = f"the process of the workers ended {describe_status(status)} while it ran the task"
                 await self._server.give_back(left, blame)
                 self._console.problems([f"The process of the workers ended {describe_status(status)}"])
-                if anyio.current_time() - self._serving_since >= _STABLE_SECONDS:
+                # A task that was to blame has failed, and is not given out for ever.
+                if left or anyio.current_time() - self._serving_since >= _STABLE_SECONDS:
                     self._begin_anew()
                     return False
             case _:
@@ -221,6 +219,7 @@ class Session:
             self._status = EXIT_COULD_NOT_START if self._status is None else self._status
             return True
         self._phase = Phase.BROKEN
+        self._dev_server.relax()
         self._console.state(f"{self._url}  no workers until the code changes")
         self._console.notice("No workers; the next change of the code tries again", is_error=True)
         return False

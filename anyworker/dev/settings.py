@@ -7,6 +7,9 @@ import attrs
 
 from anyworker.dev.definitions import Definitions
 
+EXIT_ENDED_BADLY = 1
+"""Exit status: the workflow that was waited for did not complete."""
+
 
 @attrs.frozen(kw_only=True)
 class Settings:
