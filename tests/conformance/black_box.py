@@ -168,7 +168,7 @@ class Conductor:
             {"name": step, "taskReferenceName": step} if isinstance(step, str) else step for step in steps
         ]
         failed = await self.ok("PUT", "/metadata/workflow", [{"name": name, "tasks": tasks, **fields}])
-        assert failed["bulkErrorResults"] == {}
+        assert failed["bulkErrorResults"] == {}, failed
         return name
 
     async def single(self, **fields: Any) -> str:
