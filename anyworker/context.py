@@ -242,6 +242,11 @@ def get_task_context() -> TaskContext:
     return context
 
 
+def current_task_context() -> TaskContext | None:
+    """Return the context of the task that runs here, None if none does."""
+    return _current.get()
+
+
 def enter(draft: Draft, limit: TimeLimit | None = None) -> TaskContext:
     """Make this task the current one of the running task of the event loop and of threads it starts."""
     context = TaskContext(draft, limit)

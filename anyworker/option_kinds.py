@@ -1,6 +1,7 @@
 """The kinds of values that options take: which are accepted, and how a text of the environment is read."""
 
 import abc
+import logging
 import math
 import re
 import reprlib
@@ -142,6 +143,24 @@ class Flag(Kind):
         if not isinstance(value, bool):
             raise ValueError(value)  # noqa: TRY004 - one exception says "not accepted"
         return value
+
+
+@attrs.frozen
+class Level(Kind):
+    """A level of `logging`, by name or number."""
+
+    @property
+    def accepted(self) -> str:
+        return "a level of logging by name, such as INFO, or number, 1 to 50"
+
+    def parse(self, text: str) -> object:
+        return int(text) if _INTEGER.fullmatch(text) else text
+
+    def check(self, value: object) -> object:
+        number = logging.getLevelNamesMapping().get(value.upper()) if isinstance(value, str) else value
+        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= logging.CRITICAL:
+            raise ValueError(value)
+        return int(number)
 
 
 @attrs.frozen

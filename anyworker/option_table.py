@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import attrs
 
-from anyworker.option_kinds import Flag, Kind, Millis, Seconds, Text, Whole, shown
+from anyworker.option_kinds import Flag, Kind, Level, Millis, Seconds, Text, Whole, shown
 
 FIRST_POLL_TIMEOUT = 0.1
 """Seconds that the server holds the first polls of an adaptive ``poll_timeout``, as in the official SDK."""
@@ -120,6 +120,13 @@ OPTIONS = (
         "strict_schema", Flag(), False, "Refuse keys that nothing takes, in inputs and in registered schemas."
     ),
     Option("lax", Flag(), False, "Take text for numbers and booleans in inputs, '12' for 12."),
+    Option(
+        "forward_logs",
+        Level(),
+        None,
+        "Also put what the function logs, from this level on, into its task's log; None does not.",
+        is_optional=True,
+    ),
     Option("paused", Flag(), False, "Poll nothing.", is_environment_only=True),
 )
 DECLARABLE = tuple(option for option in OPTIONS if not option.is_environment_only)
@@ -142,6 +149,7 @@ class Settings(TypedDict, total=False):
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    forward_logs: int | str | None
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

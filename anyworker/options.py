@@ -50,6 +50,8 @@ class WorkerOptions:
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    forward_logs: int | None
+    """A level of `logging`."""
     paused: bool
     sources: Mapping[str, Source] = attrs.field(hash=False)
     """The source of each of the above, by its name."""

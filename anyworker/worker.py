@@ -54,6 +54,7 @@ class Worker:
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    forward_logs: int | None
 
     def __init__(
         self,

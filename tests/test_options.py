@@ -25,6 +25,7 @@ SEED_DEFAULTS = {
     "overwrite_task_def": True,
     "strict_schema": False,
     "lax": False,
+    "forward_logs": None,
     "paused": False,
 }
 
@@ -97,6 +98,7 @@ TEXTS = {
     "poll_timeout": st.integers(0, 5000).map(str) | st.just(""),
     "idle_poll_timeout": st.integers(1, 5000).map(str),
     "timeout": st.sampled_from(["1", "2.5", ".5", " 7. ", ""]),
+    "forward_logs": st.sampled_from(["INFO", "error", "15", ""]),
 } | {
     option.name: st.sampled_from(["true", "FALSE", "1", "0", "Yes", "no", "on", "oFF"])
     for option in OPTIONS

@@ -101,6 +101,7 @@ def test_every_option_is_kept():
         "overwrite_task_def": False,
         "strict_schema": True,
         "lax": True,
+        "forward_logs": 20,
     }
     worker_task("process_order", task_def=task_def, **given)(greet)
     (worker,) = registered_workers()

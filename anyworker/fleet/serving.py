@@ -25,6 +25,7 @@ from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
+from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
@@ -77,7 +78,7 @@ async def serving(
             publisher = Publisher(event_listeners)
         with problems.of_one_part():
             resolved = resolve_workers(workers)
-    async with ConductorClient(configuration) as client:
+    async with ConductorClient(configuration) as client, forwarding(log_levels(resolved)):
         runners = assemble(
             resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
         )
@@ -126,6 +127,15 @@ class _Problems:
             yield
         except ConfigurationError as error:
             self._errors.append(error)
+
+
+def log_levels(workers: Iterable[ResolvedWorker]) -> dict[str, int]:
+    """Return from which level on what functions log goes to their tasks' logs, where it does."""
+    return {
+        resolved.worker.task_definition_name: resolved.options.forward_logs
+        for resolved in workers
+        if resolved.options.forward_logs is not None
+    }
 
 
 def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
