@@ -233,7 +233,7 @@ class Conductor:
         )
         return tasks
 
-    async def take(self, task_type: str, timeout: int = 2000, **query: str) -> Any:
+    async def take(self, task_type: str, timeout: int = 5000, **query: str) -> Any:
         """Poll the one task that is there, or will be within the timeout (milliseconds)."""
         tasks = await self.poll(task_type, timeout=timeout, **query)
         assert len(tasks) == 1, f"no task of type {task_type}"

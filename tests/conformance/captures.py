@@ -92,7 +92,7 @@ class Stage:
 async def take_anonymously(conductor: Conductor, task_type: str, **query: str) -> Any:
     """Poll the task that is there, with no parameters but those given."""
     more = "".join(f"&{key}={value}" for key, value in query.items())
-    (task,) = await conductor.get(f"/tasks/poll/batch/{task_type}?count=1&timeout=2000{more}")
+    (task,) = await conductor.get(f"/tasks/poll/batch/{task_type}?count=1&timeout=5000{more}")
     return task
 
 

@@ -267,7 +267,7 @@ async def _(conductor: Conductor) -> None:
 @case("3-workflowtask-of-an-unknown-type-is-polled-under-that-name")
 async def _(conductor: Conductor) -> None:
     kind = conductor.unique("KIND")
-    name = await conductor.flow({"name": "x", "taskReferenceName": "x", "type": kind})
+    name = await conductor.flow({"name": conductor.unique(), "taskReferenceName": "x", "type": kind})
     await conductor.start(name)
     task = await take_anonymously(conductor, kind)
     assert (task["taskType"], task["workflowTask"]["type"]) == (kind, kind)

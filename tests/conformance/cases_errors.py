@@ -80,13 +80,18 @@ async def registering_again(stage: Stage) -> Reply:
     return await stage.conductor.request("POST", "/metadata/workflow", json=body)
 
 
+async def registering_twice(stage: Stage) -> Reply:
+    body = {"name": stage["x"], "tasks": TWICE}
+    return await stage.conductor.request("POST", "/metadata/workflow", json=body)
+
+
 BAD_NUMBERS = {
     "responseTimeoutSeconds": 0,
     "retryCount": -1,
     "pollTimeoutSeconds": -1,
     "backoffScaleFactor": 0,
 }
-TWICE = {"name": "x", "tasks": [{"name": "greet", "taskReferenceName": "a"}] * 2}
+TWICE = [{"name": "greet", "taskReferenceName": "a"}] * 2
 TOTAL = {"timeoutSeconds": 30, "totalTimeoutSeconds": 20, "responseTimeoutSeconds": 1}
 LARGE = {"x": "x" * (11 << 20)}
 
@@ -102,7 +107,7 @@ REFUSALS: dict[str, Refusal] = {
     "400-taskdef-no-name": registering(),
     "400-taskdef-response-timeout": registering(name="x", timeoutSeconds=30),
     "400-taskdef-total-timeout": registering(name="x", **TOTAL),
-    "400-workflowdef-duplicate-reference": sending("POST", "/metadata/workflow", TWICE),
+    "400-workflowdef-duplicate-reference": registering_twice,
     "400-workflowdef-empty": sending("POST", "/metadata/workflow", {}),
     "404-by-reference-sync": with_workflow("POST", "/tasks/{}/nosuch/COMPLETED/sync", {}),
     "404-get-unknown-task": sending("GET", f"/tasks/{UNKNOWN}"),
@@ -146,7 +151,7 @@ SQLITE_ONLY = {
 
 def refusal(name: str, refuse: Refusal) -> CaseFunction:
     async def compare(conductor: Conductor) -> None:
-        stage = Stage(conductor)
+        stage = Stage(conductor, "x")
         await stage.set()
         reply = await refuse(stage)
         assert reply.status == int(name[:3])

@@ -26,7 +26,7 @@ async def pass_at_once(conductor: Conductor, *, hand_back: bool = False, **defin
 async def _(conductor: Conductor) -> None:
     found = await pass_at_once(conductor, totalTimeoutSeconds=1, timeoutSeconds=1, responseTimeoutSeconds=1)
     assert found["reasonForIncompletion"].startswith(
-        f"Task {found['taskDefName']}/{found['taskId']} exceeded total timeout of 1 seconds (elapsed 1 sec"
+        f"Task {found['taskDefName']}/{found['taskId']} exceeded total timeout of 1 seconds (elapsed "
     )
     assert found["retried"] is False
 
