@@ -1,12 +1,11 @@
 """Servers for the conformance suite, and the count of the cases that each has been shown."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import conformance_cases
 import pytest
 from conformance_cases import BACKENDS, Case
-from conformance_servers import Outcome, run_beside
+from conformance_servers import Outcome, Shown, run_beside
 
 from anyworker.devserver.serve import serve_in_thread
 
@@ -14,13 +13,13 @@ pytest.register_assert_rewrite("captures", *conformance_cases.case_modules())
 
 Outcomes = Mapping[str, Outcome]
 
-shown_key = pytest.StashKey[Counter[str]]()
+shown_key = pytest.StashKey[Shown]()
 
 
 @pytest.fixture
-def shown(pytestconfig: pytest.Config) -> Counter[str]:
-    """Return how many cases each server has been shown."""
-    return pytestconfig.stash.setdefault(shown_key, Counter())
+def shown(pytestconfig: pytest.Config) -> Shown:
+    """Return what the servers have been shown so far."""
+    return pytestconfig.stash.setdefault(shown_key, Shown())
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +52,9 @@ def chosen(session: pytest.Session, backend_name: str) -> list[Case]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the count."""
-    if counts := config.stash.get(shown_key, None):
-        said = ", ".join(f"{count} cases on {name}" for name, count in counts.items())
-        terminalreporter.write_line(f"conformance: {said}", bold=True)
+    if (shown := config.stash.get(shown_key, None)) is None:
+        return
+    said = ", ".join(f"{count} cases on {name}" for name, count in shown.counts.items())
+    terminalreporter.write_line(f"conformance: {said}", bold=True)
+    if shown.again:
+        terminalreporter.write_line(f"conformance: only at the second try, alone: {', '.join(shown.again)}")

@@ -1,11 +1,10 @@
 """Every case on every server: the dev server, in process and on a socket, and a real one if there is one."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 import pytest
 from conformance_cases import BACKENDS, Backend, Case, all_cases
-from conformance_servers import Outcome, run_in_process
+from conformance_servers import Outcome, Shown, run_in_process
 
 SERVERS = {
     "test_case_in_process": ("dev-fill", "dev-first"),
@@ -33,20 +32,18 @@ def pair(backend: Backend, case: Case) -> object:
     return pytest.param(backend, case, id=f"{backend.name}-{case.id}", marks=marks)
 
 
-def test_case_in_process(backend: Backend, case: Case, shown: Counter[str]) -> None:
-    shown[backend.name] += 1
+def test_case_in_process(backend: Backend, case: Case, shown: Shown) -> None:
+    shown.counts[backend.name] += 1
     run_in_process(case, backend)
 
 
 def test_case_on_a_socket(
-    backend: Backend, case: Case, shown: Counter[str], socket_outcomes: Mapping[str, Outcome]
+    backend: Backend, case: Case, shown: Shown, socket_outcomes: Mapping[str, Outcome]
 ) -> None:
-    shown[backend.name] += 1
-    socket_outcomes[case.id].show()
+    shown.show(backend, case, socket_outcomes[case.id])
 
 
 def test_case_on_the_real_server(
-    backend: Backend, case: Case, shown: Counter[str], real_outcomes: Mapping[str, Outcome]
+    backend: Backend, case: Case, shown: Shown, real_outcomes: Mapping[str, Outcome]
 ) -> None:
-    shown[backend.name] += 1
-    real_outcomes[case.id].show()
+    shown.show(backend, case, real_outcomes[case.id])
