@@ -15,8 +15,8 @@ from anyworker.worker import Worker
 
 _CANDIDATES: tuple[object, ...] = (
     "text",
-    1,
     1.5,
+    1,
     True,
     [],
     {},
@@ -54,6 +54,7 @@ def card(resolved: ResolvedWorker) -> Card:
         example=example(members),
         task_def=task_def,
         domain=resolved.options.domain,
+        registers=resolved.options.register_task_def,
     )
 
 

@@ -25,7 +25,7 @@ _OF_TASKS_ONLY = frozenset(
 )  # fmt: skip
 """Keys that only a task definition has."""
 
-_NOT_IN_REFERENCES = re.compile(r"[^0-9A-Za-z_]")
+_NOT_IN_REFERENCES = re.compile(r"\W")
 
 
 @attrs.frozen
@@ -75,7 +75,7 @@ def trial_definitions(cards: Iterable[Card]) -> Definitions:
     by_type = {card.task_type: card for card in cards}.values()
     return Definitions(
         tuple(trial_workflow(card, card.inputs) for card in by_type),
-        tuple(_trial_task(card) for card in by_type),
+        tuple(_trial_task(card) for card in by_type if not card.registers),
     )
 
 
@@ -98,19 +98,24 @@ def trial_workflow(card: Card, inputs: Sequence[str]) -> Definition:
         card: The task's worker.
         inputs: Names of the input.
     """
-    step = {
+    step: dict[str, Any] = {
         "name": card.task_type,
         "taskReferenceName": _NOT_IN_REFERENCES.sub("_", card.task_type),
         "type": "SIMPLE",
         "inputParameters": {name: f"${{workflow.input.{name}}}" for name in inputs},
     }
+    if card.task_def is None:
+        step["retryCount"] = 0
+    if card.registers:
+        # What it registers in the place of ours has no template.
+        step["taskDefinition"] = _trial_task(card)
     return {
         "name": card.task_type,
         "description": f"Made by anyworker dev for {card.origin}"[:255],
         "version": 1,
         "schemaVersion": 2,
         "inputParameters": list(inputs),
-        "tasks": [step if card.task_def else {**step, "retryCount": 0}],
+        "tasks": [step],
     }
 
 

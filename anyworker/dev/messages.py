@@ -66,6 +66,8 @@ class Card(msgspec.Struct, frozen=True):
     task_def: dict[str, Any] | None = None
     """The task definition that its declaration brings."""
     domain: str | None = None
+    registers: bool = False
+    """Whether the worker registers its task definition itself."""
 
 
 class Declared(Message, frozen=True):

@@ -12,7 +12,6 @@ import attrs
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.text import Text
 
 from anyworker.dev.board import Board, Row
@@ -21,6 +20,8 @@ from anyworker.devserver.changes import Change
 
 _PAUSE_SECONDS = 0.1
 """Shortest time between two looks: more often is more than eyes can tell."""
+_TICK_SECONDS = 0.25
+"""How often durations move on while nothing else happens."""
 _MOST_ROWS = 12
 """Tasks that are shown while they move."""
 _STYLES = {
@@ -39,6 +40,7 @@ _SHOWN_STATUS = {"FAILED_WITH_TERMINAL_ERROR": "FAILED for good", "COMPLETED_WIT
 _STATUS_WIDTH = 17
 _TIME_WIDTH = 12
 _DURATION_WIDTH = 8
+_INDENT = " " * (_TIME_WIDTH + 1)
 
 
 class ScreenView:
@@ -115,9 +117,10 @@ class ScreenView:
         self._last_look = now
         if self._news:
             news, self._news = self._news, []
-            self._console.print(*self._above(news), sep="\n")
+            # Unwrapped, so that a command can be copied whole.
+            self._console.print(*self._above(news), sep="\n", soft_wrap=True)
         self._live.update(self._below(), refresh=True)
-        return _PAUSE_SECONDS if self._board.in_hand else None
+        return _TICK_SECONDS if self._board.in_hand else None
 
     def close(self) -> None:
         """Show the last news; leave nothing below them."""
@@ -125,7 +128,7 @@ class ScreenView:
         self.refresh()
         self._live.stop()
 
-    def _above(self, news: list[Row | Text]) -> Iterator[RenderableType]:
+    def _above(self, news: list[Row | Text]) -> Iterator[Text]:
         columns = _Columns.of(self._console.width)
         for item in news:
             if isinstance(item, Text):
@@ -133,20 +136,20 @@ class ScreenView:
                 continue
             yield self._line(item, columns, item.seconds())
             if item.reason and item.status != "COMPLETED":
-                yield Padding(
-                    Text(clean(item.reason), style=_style(item.status)[1]), (0, 0, 0, _TIME_WIDTH + 1)
-                )
+                reason = Text(clean(item.reason), style=_style(item.status)[1])
+                for line in reason.wrap(self._console, max(self._console.width - len(_INDENT), 20)):
+                    yield Text(_INDENT).append_text(line)
 
     def _below(self) -> RenderableType:
         """Return the tasks that move, those in hand first, and a line that sums up."""
         columns = _Columns.of(self._console.width)
         now = round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
-        room = max(1, min(_MOST_ROWS, self._console.height - 4))
+        room = max(1, min(_MOST_ROWS, self._console.height // 2 - 2))
         moving = itertools.chain(self._board.in_hand.values(), self._board.waiting.values())
         lines = [self._line(row, columns, row.seconds(now)) for row in itertools.islice(moving, room)]
         hidden = len(self._board.in_hand) + len(self._board.waiting) - len(lines)
         if hidden:
-            lines.append(Text(f"{'':{_TIME_WIDTH}} and {hidden} more", style="dim"))
+            lines.append(Text(f"{_INDENT}and {hidden} more", style="dim"))
         summary = Text(no_wrap=True, overflow="ellipsis")
         for text, style in self._summary():
             summary.append("  " if summary else "").append(text, style=style)
@@ -172,7 +175,7 @@ class ScreenView:
         is_workflow = row.task is None
         line = Text(no_wrap=True, overflow="crop")
         line.append(clock_time(row.at), style="dim")
-        line.append(f" {_fit(f'{clean(row.workflow)} {short_id(row.workflow_id)}', columns.workflow)}")
+        line.append(f" {_with_id(row, columns.workflow)}")
         line.append(
             f" {_fit('workflow' if is_workflow else clean(row.task or ''), columns.task)}", style="bold"
         )
@@ -214,6 +217,14 @@ def _style(status: str) -> tuple[str, str]:
 
 def _shown(status: str) -> str:
     return _SHOWN_STATUS.get(status, status)
+
+
+def _with_id(row: Row, width: int) -> str:
+    """Return a workflow's name, cut where it must be, and the beginning of its id."""
+    name, end = clean(row.workflow), f" {short_id(row.workflow_id)}"
+    if cell_len(name) + len(end) > width:
+        name = _fit(name, width - len(end))
+    return _fit(name + end, width)
 
 
 def _fit(text: str, width: int) -> str:

@@ -172,3 +172,14 @@ def test_missing_extra_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert b"rich missing" in done.stderr
     assert b"pip install 'anyworker[dev]'" in done.stderr
+
+
+def test_worker_that_registers_itself_has_its_defaults_too(tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(
+        "from anyworker import worker_task\n"
+        "@worker_task('tick', register_task_def=True)\n"
+        "def tick(times: int = 3) -> int:\n"
+        "    return times\n"
+    )
+    status, dev = once(tmp_path, "--start", "tick")
+    assert (status, json.loads(dev.out)) == (0, {"result": 3})
