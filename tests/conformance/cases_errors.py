@@ -191,9 +191,14 @@ async def _(conductor: Conductor) -> None:
     await conductor.refused(409, "POST", f"/workflow/{workflow_id}/retry")
 
 
-@case("4-500-workflowdef-delete-unknown", only=("dev", "sqlite"), why="8: of SQLite")
+@case("4-500-workflowdef-delete-unknown", only=("dev", "sqlite"), why="404 on PostgreSQL and Redis")
 async def _(conductor: Conductor) -> None:
     await conductor.refused(500, "DELETE", f"/metadata/workflow/{conductor.unique('w')}/1")
+
+
+@case("4-404-workflowdef-delete-unknown", only=("postgres", "redis"), why="500 on SQLite")
+async def _(conductor: Conductor) -> None:
+    await conductor.refused(404, "DELETE", f"/metadata/workflow/{conductor.unique('w')}/1")
 
 
 @case("4-404-wins-over-what-is-unknown-on-each-path")

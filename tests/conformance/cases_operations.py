@@ -56,7 +56,12 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.get(f"/workflow/running/{name}") == [going]
 
 
-@case("8-read-workflows-of-a-correlation", broken={"dev": "there is no such path"})
+@case(
+    "8-read-workflows-of-a-correlation",
+    only=("dev", "sqlite", "postgres"),
+    why="13: Redis goes without an index",
+    broken={"dev": "there is no such path"},
+)
 async def _(conductor: Conductor) -> None:
     name, mark = await conductor.single(), conductor.unique("c")
     workflow_id = await conductor.start(name, correlationId=mark)
