@@ -116,9 +116,8 @@ def test_synchronous_signal_is_answered_when_the_workflow_waits_again() -> None:
     rig.flow("w", wait("a"), wait("b"))
     workflow_id = rig.start("w")
     began = rig.now
-    told = rig.ok(
-        "POST", f"/tasks/{workflow_id}/COMPLETED/signal/sync?returnStrategy=BLOCKING_TASK", {"x": 1}
-    )
+    path = f"/tasks/{workflow_id}/COMPLETED/signal/sync"
+    told = rig.ok("POST", f"{path}?returnStrategy=BLOCKING_TASK", {"x": 1})
     assert rig.now == began + 100
     _, waiting = rig.workflow(workflow_id)["tasks"]
     del told["requestId"]
