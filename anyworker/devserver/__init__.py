@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from anyworker.devserver.admin import Admin
 from anyworker.devserver.asgi import DevServerApp
 from anyworker.devserver.engine import Engine
+from anyworker.devserver.exchange import Answer, Request
 from anyworker.devserver.fault_rules import Fault
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
@@ -74,6 +75,18 @@ class DevServer:
     def faults(self) -> Faults:
         """What goes wrong on demand."""
         return self._shell.faults
+
+    def answer(self, request: Request) -> Answer:
+        """Carry out a request at once and free of faults; where no event loop runs, time stands still.
+
+        Raises:
+            ValueError: Its answer is still to be waited for.
+        """
+        return self._shell.answer(request)
+
+    def seconds_to_next(self) -> float:
+        """Return how long nothing happens by itself, infinite if nothing ever does."""
+        return self._shell.seconds_to_next()
 
     def hurry(self) -> None:
         """Answer the polls that wait, and from now on every poll at once; from any thread."""

@@ -13,7 +13,7 @@ from anyio.lowlevel import EventLoopToken
 from anyworker.devserver.api import Api
 from anyworker.devserver.echoes import Echoes
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import Outcome, Pending, Request
+from anyworker.devserver.exchange import Answer, Outcome, Pending, Request
 from anyworker.devserver.fault_kinds import Reply
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
@@ -61,13 +61,21 @@ class LoopClock:
         """Return the time, or outside of the event loop the last that was told."""
         return self.peek() or self._last
 
+    def anywhere(self) -> int:
+        """Return the time; where no event loop runs, it stands still."""
+        if _running_loop() is not None:
+            return self.now()
+        self._last = self._last or self._first()
+        return self._last
+
+    def _first(self) -> int:
+        epoch = datetime.datetime.now(datetime.UTC).timestamp() if self._epoch is None else self._epoch
+        return round(epoch * 1000)
+
     def _rebind(self, loop: EventLoopToken) -> None:
         self.loop, self._origin = loop, anyio.current_time()
-        if self._epoch is None:
-            wall = round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
-            self._start = max(self._last, wall)
-        else:
-            self._start = self._last or round(self._epoch * 1000)
+        # Between two loops the wall clock goes on; one that was set stands still.
+        self._start = max(self._last, self._first()) if self._epoch is None else self._last or self._first()
 
 
 @attrs.define(eq=False)
@@ -112,6 +120,27 @@ class Shell:
         if faults.is_armed:
             return await self._leave(answer, passage or faults.passage(request))
         return answer.answer(self._clock.now()) if isinstance(answer, Pending) else answer
+
+    def answer(self, request: Request) -> Answer:
+        """Carry out a request at once and free of faults, also where no event loop runs.
+
+        Raises:
+            ValueError: Its answer is still to be waited for.
+        """
+        now = self._clock.anywhere()
+        answer = self._api.handle(request, now)
+        self._reset_alarm()
+        if not isinstance(answer, Pending):
+            return answer
+        if not answer.awaited.is_done:
+            message = f"the answer to {request.method} {request.path} is to be waited for: use a transport"
+            raise ValueError(message)
+        return answer.answer(now)
+
+    def seconds_to_next(self) -> float:
+        """Return how long nothing happens by itself, infinite if nothing ever does."""
+        due = self._engine.next_deadline()
+        return math.inf if due is None else max(0, due - self._clock.anywhere()) / 1000
 
     def hurry(self) -> None:
         """Answer the polls that wait, and from now on every poll at once; from any thread."""

@@ -69,9 +69,14 @@ class Dropped:
     reason: CancelReason
 
 
+@attrs.frozen
+class Abandoned:
+    """A thread that cannot be stopped may still act: nobody else may have the task before its lease ends."""
+
+
 Sent = Completed | Failed | Terminal | InProgress | Returned | HandedBack
 """What the server is told of."""
-Outcome = Sent | Dropped
+Outcome = Sent | Dropped | Abandoned
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -27,6 +28,7 @@ from anyworker.policy.cancellation import (
     TimeoutExceeded,
 )
 from anyworker.policy.outcome import (
+    Abandoned,
     Completed,
     Draft,
     Dropped,
@@ -39,14 +41,13 @@ from anyworker.policy.outcome import (
     checked,
     failure,
 )
-from anyworker.runner import isolation
 from anyworker.runner.isolation import in_context
 from anyworker.runner.threads import RunSync
 from anyworker.values.payload import to_output
 
 logger = logging.getLogger(__name__)
 
-_OWN_FILES = {__file__, isolation.__file__}
+_OWN_CODE = str(Path(__file__).parents[1])
 
 TRACEBACK_LIMIT = 20_000
 """Characters of a traceback that go to a task's log."""
@@ -141,7 +142,9 @@ class Executor:
             case TimeoutExceeded(seconds):
                 overdue = ExecutionTimeout(seconds)
                 return Failed(str(overdue), overdue)
-            case Draining() | None if execution.is_abandoned or _may_run_again(execution.draft.task):
+            case Draining() | None if execution.is_abandoned:
+                return Abandoned()
+            case Draining() | None if _may_run_again(execution.draft.task):
                 return HandedBack()
             case Draining() | None:
                 ended = ShutDown()
@@ -244,7 +247,7 @@ def _may_run_again(task: Task) -> bool:
 def _traceback(error: BaseException) -> str:
     """Return the traceback from the user's first frame on, cut in the middle where it is very long."""
     frame = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename in _OWN_FILES:
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OWN_CODE):
         frame = frame.tb_next
     text = "".join(traceback.format_exception(type(error), error, frame))
     if len(text) <= TRACEBACK_LIMIT:

@@ -12,7 +12,7 @@ from anyworker.conductor.models import Task
 from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Draft, Dropped, Failed, HandedBack, Outcome
+from anyworker.policy.outcome import Abandoned, Draft, Dropped, Failed, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Execution, Executor, known
@@ -247,8 +247,7 @@ class Runner:
             if isinstance(outcome, Dropped):
                 self._reporter.dropped(execution, outcome)
                 return
-            if execution.is_abandoned and isinstance(outcome, HandedBack):
-                # The thread may still act, so nobody else may have the task before its lease ends.
+            if isinstance(outcome, Abandoned):
                 self.abandoned.append(execution)
                 self._reporter.abandoned(execution)
                 return

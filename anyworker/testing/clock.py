@@ -19,13 +19,15 @@ of one test share trio's clock, so compare differences of times.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import selectors
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, Literal, TypeVar, TypeVarTuple, assert_never
 
 import anyio
@@ -50,13 +52,17 @@ class DeadlockError(RuntimeError):
         super().__init__("deadlock: every task waits, no deadline is set, and no I/O can arrive")
 
 
-class _JumpingSelector(selectors.DefaultSelector):
+class JumpingSelector(selectors.DefaultSelector):
     """Poll instead of sleeping, and move the clock by the time that the loop wanted to sleep."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: float = 0.0) -> None:
         super().__init__()
-        self.now = 0.0
-        """Virtual seconds since the loop was made."""
+        self.now = now
+        """Virtual time in seconds."""
+
+    def time(self) -> float:
+        """Return the virtual time."""
+        return self.now
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let the timeout pass at once.
@@ -81,12 +87,12 @@ class _JumpingSelector(selectors.DefaultSelector):
 class _VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop that takes the time from its selector."""
 
-    def __init__(self) -> None:
-        self._jumping_selector = _JumpingSelector()
+    def __init__(self, start: float) -> None:
+        self._jumping_selector = JumpingSelector(start)
         super().__init__(self._jumping_selector)
 
     def time(self) -> float:
-        """Return the virtual seconds since this loop was made."""
+        """Return the virtual time."""
         return self._jumping_selector.now
 
 
@@ -140,25 +146,25 @@ async def _crash() -> None:
     raise DeadlockError
 
 
-def virtual_backend(backend: BackendName) -> tuple[str, dict[str, Any]]:
-    """Return a backend with a fresh virtual clock at 0.0, in the form that anyio's pytest plugin takes.
+def virtual_backend(backend: BackendName, *, start: float = 0.0) -> tuple[BackendName, dict[str, Any]]:
+    """Return a backend with a fresh virtual clock, in the form that anyio's pytest plugin takes.
 
     Args:
         backend: ``"asyncio"`` or ``"trio"``.
+        start: What the clock shows at first.
 
     Returns:
         Its name and its options for ``anyio.run``, for one run or one test.
     """
     match backend:
         case "asyncio":
-            return backend, {"loop_factory": _VirtualTimeLoop}
+            return backend, {"loop_factory": partial(_VirtualTimeLoop, start)}
         case "trio":
             from trio.testing import MockClock  # noqa: PLC0415 - only who runs on trio pays for it
 
-            return backend, {
-                "clock": MockClock(autojump_threshold=0),
-                "instruments": [_TrioDeadlockWatch()],
-            }
+            clock = MockClock(autojump_threshold=0)
+            clock.jump(start)
+            return backend, {"clock": clock, "instruments": [_TrioDeadlockWatch()]}
         case _:
             assert_never(backend)
 
@@ -167,6 +173,7 @@ def run_virtual(
     function: Callable[[*Arguments], Awaitable[Result]],
     *args: *Arguments,
     backend: BackendName = "asyncio",
+    start: float = 0.0,
 ) -> Result:
     """Run a coroutine function to its end under virtual time, from synchronous code.
 
@@ -174,6 +181,7 @@ def run_virtual(
         function: Called with ``args``.
         args: Positional arguments.
         backend: ``"asyncio"`` or ``"trio"``.
+        start: What the clock shows at first.
 
     Returns:
         What the function returns.
@@ -181,11 +189,17 @@ def run_virtual(
     Raises:
         DeadlockError: Everything waits for what cannot happen any more.
     """
-    name, options = virtual_backend(backend)
-    try:
+    name, options = virtual_backend(backend, start=start)
+    with deadlock_revealed():
         return anyio.run(function, *args, backend=name, backend_options=options)
+
+
+@contextlib.contextmanager
+def deadlock_revealed() -> Iterator[None]:
+    """Raise a deadlock as such: trio hides what a system task raised in the cause of an error of its own."""
+    try:
+        yield
     except Exception as error:
-        # trio hides what a system task raised in the cause of an error of its own.
         hidden = error.__cause__
         if isinstance(hidden, BaseExceptionGroup) and hidden.subgroup(DeadlockError):
             raise DeadlockError from error

@@ -1,11 +1,14 @@
 """The dev server in process, on both backends and mostly under virtual time."""
 
+import math
+
 import anyio
 import anyio.lowlevel
 import httpx
 import pytest
 
 from anyworker.devserver import DevServer
+from anyworker.devserver.exchange import Request
 
 pytestmark = pytest.mark.virtual_time
 
@@ -216,3 +219,19 @@ def test_one_server_may_be_used_from_one_loop_after_another() -> None:
 
     workflow_id = anyio.run(create, backend="trio")
     assert 0 <= anyio.run(read, workflow_id, backend="asyncio") < 60_000
+
+
+def test_a_request_can_be_answered_at_once_without_an_event_loop() -> None:
+    server = DevServer(epoch=1_800_000_000)
+    answer = server.answer(Request("GET", "/api/tasks/queue/sizes", "taskType=t"))
+    assert (answer.status, answer.body) == (200, b'{"t":0}')
+    assert server.seconds_to_next() == math.inf
+
+
+def test_a_poll_that_waits_is_not_answered_at_once() -> None:
+    server = DevServer(epoch=1_800_000_000)
+    with pytest.raises(ValueError, match="GET /api/tasks/poll/batch/t is to be waited for"):
+        server.answer(Request("GET", "/api/tasks/poll/batch/t"))
+    assert server.seconds_to_next() == pytest.approx(0.1)
+    looked = server.answer(Request("GET", "/api/tasks/poll/batch/t", "timeout=0"))
+    assert looked.body == b"[]"
