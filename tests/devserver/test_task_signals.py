@@ -140,7 +140,7 @@ def test_synchronous_signal_is_answered_when_the_workflow_waits_again() -> None:
         "updateTime": 0,
         "status": "IN_PROGRESS",
     }
-    told = rig.ok("POST", path, {"x": 2})
+    told = rig.ok("POST", f"/tasks/{workflow_id}/COMPLETED/signal/sync", {"x": 2})
     assert (told["targetWorkflowStatus"], told["output"]) == ("COMPLETED", {"x": 2})
     assert [task["status"] for task in told["tasks"]] == ["COMPLETED", "COMPLETED"]
 
