@@ -207,3 +207,24 @@ async def _(conductor: Conductor) -> None:
     fields = {"correlationId": "c", "taskToDomain": {"x": "d"}, "input": {"a": [1, None]}}
     workflow = await conductor.workflow(await conductor.start(name, **fields))
     assert {key: workflow[key] for key in fields} == fields
+
+
+@case("3-start-takes-numbers-as-text-and-refuses-what-is-none")
+async def _(conductor: Conductor) -> None:
+    name = await conductor.single()
+    for fields in ({"version": 1.5}, {"priority": "5"}, {"taskToDomain": {"a": 1}}, {"taskToDomain": None}):
+        await conductor.start(name, **fields)
+    for fields in ({"version": "x"}, {"input": [1]}, {"input": "text"}, {"priority": "high"}):
+        await conductor.refused(500, "POST", "/workflow", {"name": name} | fields)
+
+
+@case("3-start-external-input-path-counts-without-input-only")
+async def _(conductor: Conductor) -> None:
+    name = await conductor.single()
+    body = {"name": name, "externalInputPayloadStoragePath": "nosuch/in.json"}
+    found = await conductor.refused(500, "POST", "/workflow", body)
+    assert found["message"] == "Unable to download payload from external storage path: nosuch/in.json"
+    workflow_id = await conductor.start(
+        name, input={"a": 1}, externalInputPayloadStoragePath="nosuch/in.json"
+    )
+    assert (await conductor.workflow(workflow_id))["input"] == {"a": 1}
