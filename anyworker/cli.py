@@ -83,7 +83,12 @@ def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool) ->
     help="How polls wait: until they have all they asked for, as on SQL back ends, or for the first task, "
     "as on Redis.",
 )
-@click.option("--orkes", is_flag=True, help="Serve /token and /schema, too, as Orkes does.")
+@click.option(
+    "--orkes",
+    is_flag=True,
+    help="Serve /token and /schema, too, as Orkes does, and ask for CONDUCTOR_AUTH_KEY and "
+    "CONDUCTOR_AUTH_SECRET where these are set.",
+)
 @click.option("--admin", is_flag=True, help="Let things go wrong on demand, by requests to /admin/faults.")
 @click.option("--no-reload", is_flag=True, help="Leave the workers as they are when their code changes.")
 @click.option(

@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import anyio
 import attrs
 
 from anyworker.conductor.models import Workflow
+from anyworker.configuration import Configuration
 from anyworker.dev.console import Console, ConsoleHandler
 from anyworker.dev.plain import PlainView
 from anyworker.dev.process import WorkerProcess
@@ -48,7 +50,7 @@ def _run(settings: Settings, console: Console, stages: SignalStages) -> tuple[in
     process = WorkerProcess.begin(settings.backend, settings.level, console.line)
     session: Session | None = None
     try:
-        server = DevServer(waiting=settings.waiting, flavor="orkes" if settings.is_orkes else "oss")
+        server = _server(settings)
         server.engine.on_change.append(console.change)
         with serve_in_thread(settings.port, server, admin=settings.has_admin) as url:
             console.notice(f"Development server: {url}")
@@ -62,6 +64,21 @@ def _run(settings: Settings, console: Console, stages: SignalStages) -> tuple[in
         process.close()
         if session is not None:
             session.close()
+
+
+def _server(settings: Settings) -> DevServer:
+    if not settings.is_orkes:
+        return DevServer(waiting=settings.waiting)
+    # The workers find the key and its secret in the same environment.
+    found = Configuration(proxy="").authentication_settings
+    auth = None
+    if found is not None:
+        auth = _value(found.key_id, found.key_id_file), _value(found.key_secret, found.key_secret_file)
+    return DevServer(waiting=settings.waiting, flavor="orkes", auth=auth)
+
+
+def _value(value: str | None, path: str | None) -> str:
+    return value or "" if path is None else Path(path).read_text(encoding="utf-8").strip()
 
 
 def _view(*, is_once: bool) -> View:

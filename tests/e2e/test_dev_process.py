@@ -242,6 +242,22 @@ def test_orkes_and_admin_routes_are_there_when_asked_for(tmp_path: Path) -> None
         assert dev.end() == 0
 
 
+def test_orkes_asks_for_the_key_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "key")
+    monkeypatch.setenv("CONDUCTOR_AUTH_SECRET_FILE", str(tmp_path / "secret"))
+    with running(tmp_path, "--port", "0", "--orkes", "--start", "shout", "--input", '{"name": "you"}') as dev:
+        dev.await_text('COMPLETED {"result":"YOU"}')
+        with dev.client() as client:
+            assert client.get("/metadata/taskdefs").json()["error"] == "INVALID_TOKEN"
+            assert client.post("/token", json={"keyId": "key", "keySecret": "no"}).status_code == 401
+            assert client.post("/token", json={"keyId": "key", "keySecret": "s3cret"}).status_code == 200
+        dev.send(INT)
+        assert dev.end() == 0
+
+
 def test_terminal_shows_a_table_and_leaves_no_trace_of_it(tmp_path: Path) -> None:
     with running(tmp_path, "--port", "0", has_terminal=True) as dev:
         dev.await_ready()
