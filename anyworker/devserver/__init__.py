@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from anyworker.devserver.admin import Admin
 from anyworker.devserver.asgi import DevServerApp
-from anyworker.devserver.engine import Engine
+from anyworker.devserver.engine import POSTPONE, Engine
 from anyworker.devserver.exchange import Answer, Request
 from anyworker.devserver.fault_rules import Fault
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.queues import Waiting
+from anyworker.devserver.polls import Waiting
 from anyworker.devserver.shell import Respond, Shell
 from anyworker.devserver.tokens import Tokens
 from anyworker.errors import ConfigurationError
@@ -37,8 +37,13 @@ class DevServer:
     It belongs to one event loop at a time. Its time is the loop's: it follows a virtual clock.
 
     Args:
-        waiting: How polls wait: ``fill`` holds tasks until all that were asked for are there or the time is
-            over, like SQLite and PostgreSQL; ``first`` answers at the first, like Redis.
+        waiting: The queues of which back end these are. ``fill``, as SQLite's: a poll looks every 100 ms and
+            holds what it finds until all that were asked for are there or the time is over; higher priorities
+            go first; a call-back that is negative or beyond the year 9999 never comes; jitter is whole
+            seconds; a task handed back keeps its place under ``concurrentExecLimit``. ``first``, as Redis's:
+            a poll answers at the first task and brings 64 at most; priorities 1 to 99 go in this order and 0
+            last; such a call-back comes at once; jitter is in milliseconds; the place is given up. Logs and
+            searches are those of SQLite either way.
         epoch: Epoch seconds at the first request; the wall clock's by default.
         seed: Makes ids repeatable.
         max_finished: How many ended workflows are kept; the one that ended first is forgotten first.
@@ -46,6 +51,9 @@ class DevServer:
         auth: For the Orkes flavor: a key and its secret, without which nobody gets a token, and without a
             token nothing; None lets everybody in.
         token_lifetime: Seconds for which a token is good.
+        rate_limits: Whether ``rateLimitPerFrequency`` has an effect, as on Redis and not on SQL.
+        postpone: Seconds for which a poll pushes a task back that a limit keeps from being handed out; a real
+            server is shipped with 60.
 
     Raises:
         ConfigurationError: An unknown flavor, a key that would not be asked for, tokens that are never good.
@@ -61,9 +69,17 @@ class DevServer:
         flavor: Flavor = "oss",
         auth: tuple[str, str] | None = None,
         token_lifetime: float = 3600.0,
+        rate_limits: bool = False,
+        postpone: float = POSTPONE / 1000,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311  # ids, not secrets
-        self.engine = Engine(waiting=waiting, chance=chance, max_finished=max_finished)
+        self.engine = Engine(
+            waiting=waiting,
+            chance=chance,
+            max_finished=max_finished,
+            rate_limits=rate_limits,
+            postpone=round(postpone * 1000),
+        )
         if problems := list(_problems(flavor, auth, token_lifetime)):
             raise ConfigurationError(problems)
         orkes = None

@@ -23,6 +23,8 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Deadline]] = []
+        self.reached = 0
+        """The moment up to which everything has happened."""
         self._added = 0
         self._cancelled = 0
 
@@ -64,6 +66,8 @@ class Deadlines:
         while (at := self.next()) is not None and at <= now:
             deadline = heapq.heappop(self._heap)[2]
             action, deadline.action = deadline.action, None
+            self.reached = max(self.reached, at)
             if action is not None:
                 action(at)
                 then(at)
+        self.reached = max(self.reached, now)

@@ -5,7 +5,7 @@ import copy
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.fault_kinds import Duplicate
 from anyworker.devserver.passage import Passage
-from anyworker.devserver.queues import Poll
+from anyworker.devserver.polls import Poll
 from anyworker.devserver.records import TaskRecord
 
 

@@ -71,6 +71,9 @@ class Endings:
         if ending.task is not None and workflow.failed_task_id is None:
             workflow.failed_task_id = ending.task.task_id
         self._sum_up(workflow, ending, [])
+        for task in workflow.tasks:
+            if task.is_terminal:
+                self._state.queues.remove(task)  # now what a limit kept back behind it may come
         self._cancel(workflow, ending.status, now)
         self._close(workflow, ending.status, now)
         if is_remedied and workflow.plan.failure_workflow:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from anyworker.devserver import beginnings, errors
+from anyworker.devserver.admission import Admission
 from anyworker.devserver.beginnings import Start
 from anyworker.devserver.catalog import Catalog
 from anyworker.devserver.changes import Listener
@@ -20,7 +21,8 @@ from anyworker.devserver.decider import Decider
 from anyworker.devserver.endings import Endings
 from anyworker.devserver.families import Families
 from anyworker.devserver.launching import Launcher
-from anyworker.devserver.queues import Poll, Queues, Waiting
+from anyworker.devserver.polls import Poll, Waiting
+from anyworker.devserver.queues import Queues
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.results import Report
 from anyworker.devserver.scheduling import Scheduler
@@ -38,6 +40,8 @@ from anyworker.devserver.store import Store
 from anyworker.devserver.updates import Updates
 from anyworker.devserver.watches import Watch, Watches
 
+POSTPONE = 2000
+"""Milliseconds for which a task over a limit is pushed back; a real server is shipped with 60,000."""
 UPDATE_V2_WAIT = 100
 """Milliseconds for which an update-v2 waits for a next task."""
 
@@ -49,10 +53,18 @@ class Engine:
         waiting: How polls wait: ``fill`` as the SQL back ends, ``first`` as Redis.
         chance: Where ids and jitter come from.
         max_finished: How many ended workflows are kept.
+        rate_limits: Whether ``rateLimitPerFrequency`` has an effect.
+        postpone: Milliseconds for which a task over a limit is pushed back.
     """
 
     def __init__(
-        self, *, waiting: Waiting = "fill", chance: random.Random, max_finished: int = 10_000
+        self,
+        *,
+        waiting: Waiting = "fill",
+        chance: random.Random,
+        max_finished: int = 10_000,
+        rate_limits: bool = False,
+        postpone: int = POSTPONE,
     ) -> None:
         self._waiting = waiting
         self._chance = chance
@@ -62,7 +74,8 @@ class Engine:
         self.on_change = list[Listener]()
         self.catalog = Catalog()
         self.store = Store(max_finished)
-        self.queues = Queues(waiting, self._deadlines, self._take)
+        admission = Admission(keeps_place=waiting == "fill", rate_limits=rate_limits)
+        self.queues = Queues(waiting, self._deadlines, admission, postpone, self._take)
         self._watches = Watches(self._deadlines)
         self._state = State(
             catalog=self.catalog,
@@ -154,7 +167,7 @@ class Engine:
     def forget(self, workflow: WorkflowRecord) -> None:
         """Forget a workflow, whatever its state."""
         for task in workflow.tasks:
-            self.queues.remove(task)
+            self.queues.remove(task, is_followed=False)
             self.launcher.forget(task)
         for deadline in (workflow.check, workflow.sweep):
             if deadline is not None:
@@ -181,7 +194,7 @@ class Engine:
             now: Epoch milliseconds.
             domain: The domain, None for the plain queue.
             worker_id: Who asks.
-            count: The most tasks wanted; 0 or less brings none.
+            count: The most tasks wanted; less than 0 brings all with the style ``fill``, none with ``first``.
             timeout: Milliseconds it may wait; 0 or less for one look.
         """
         self.advance(now)

@@ -176,6 +176,11 @@ def workflow_has_ended(workflow: str) -> RequestRefused:
     return conflict(f"Workflow {workflow} has ended, status cannot be updated.")
 
 
+def workflow_not_archivable(workflow_id: str, status: str) -> RequestRefused:
+    """Refuse to archive a workflow that has not ended."""
+    return bad_request(f"Cannot archive workflow: {workflow_id} with status: {status}")
+
+
 def workflow_in_terminal_state(status: str) -> RequestRefused:
     """Refuse to reset the call-backs of a workflow that has ended."""
     return conflict(f"Workflow is in terminal state. Status = {status}")

@@ -9,7 +9,7 @@ import attrs
 
 from anyworker.devserver import complaints, errors
 from anyworker.devserver.jsontext import decode, encode
-from anyworker.devserver.queues import Poll
+from anyworker.devserver.polls import Poll
 from anyworker.devserver.watches import Watch
 
 JSON = b"application/json"

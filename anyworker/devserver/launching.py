@@ -152,7 +152,7 @@ class Launcher:
             return None
         domains = [domain.strip() for domain in named.split(",")]
         for domain in domains:
-            if domain.upper() != "NO_DOMAIN" and self._state.queues.is_active(task_type, domain, now):
+            if domain.upper() != "NO_DOMAIN" and self._state.queues.history.is_active(task_type, domain, now):
                 return domain
         return None if domains[-1].upper() == "NO_DOMAIN" else domains[-1]
 

@@ -166,9 +166,16 @@ class Operations:
                 self._engine.queues.push(task, 0, now)
         self._decider.watch_all(workflow, now)
 
-    def remove(self, workflow_id: str, now: int) -> None:
-        """Forget a workflow, whatever its state."""
-        self._engine.forget(self._store.workflow(workflow_id))
+    def remove(self, workflow_id: str, *, archived: bool = True) -> None:
+        """Forget a workflow; nothing can be read from an archive here.
+
+        Raises:
+            RequestRefused: 400, it is to be archived and has not ended.
+        """
+        workflow = self._store.workflow(workflow_id)
+        if archived and not workflow.is_terminal:
+            raise errors.workflow_not_archivable(workflow_id, workflow.status)
+        self._engine.forget(workflow)
 
 
 def _require_payloads(workflow: WorkflowRecord) -> None:

@@ -3,84 +3,53 @@
 import functools
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable
 
 import attrs
 
+from anyworker.devserver.admission import Admission
 from anyworker.devserver.deadlines import Deadline, Deadlines
+from anyworker.devserver.polls import Poll, PollHistory, Waiting
 from anyworker.devserver.records import Message, TaskRecord
 
-Waiting = Literal["first", "fill"]
-"""How a poll waits: ``first`` answers at the first task, as Redis does; ``fill`` holds what it finds until it
-has all it asked for or its time is over, as the SQL back ends do."""
+_Rank = tuple[int, int]
 
-ACTIVE_FOR = 10_000
-"""Milliseconds after its last poll for which a domain counts as active."""
+LOOK = 100
+"""Milliseconds from one look of a waiting poll of the style ``fill`` to the next."""
 MOST_AT_ONCE = 64
 """Tasks that a poll of the style ``first`` brings at most, as on Redis."""
 _YEAR_10000 = 253_402_300_800_000
 
 
 @attrs.define(eq=False)
-class Poll:
-    """One request for tasks; it goes on by itself, whether or not its client is still there."""
-
-    task_type: str
-    domain: str | None
-    worker_id: str | None
-    count: int
-    held: list[Message] = attrs.field(factory=list)
-    """Found and hidden from others; given out when the poll ends."""
-    tasks: list[TaskRecord] | None = None
-    """The answer, None while it waits."""
-    on_done: Callable[[], None] | None = None
-    """Called once when the answer is there."""
-    deadline: Deadline | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the answer is there."""
-        return self.tasks is not None
-
-
-@attrs.frozen
-class PollData:
-    """Who polled a queue last."""
-
-    task_type: str
-    domain: str | None
-    worker_id: str | None
-    at: int
-
-
-@attrs.define(eq=False)
 class Queue:
-    """Tasks of one type and domain, by priority, then by the time they became deliverable."""
+    """Tasks of one type and domain, by rank, then by the order they came in."""
 
     size: int = 0
     """Waiting and delayed, held ones too."""
     is_known: bool = False
     """Whether a task was ever put into it; the server lists no other queues."""
-    ready: list[tuple[int, int, int, Message]] = attrs.field(factory=list)
-    delayed: list[tuple[int, int, Message]] = attrs.field(factory=list)
+    ready: list[tuple[_Rank, int, Message]] = attrs.field(factory=list)
+    delayed: list[tuple[int, int, _Rank, Message]] = attrs.field(factory=list)
     polls: deque[Poll] = attrs.field(factory=deque)
+    look: Deadline | None = None
+    """When a poll looks that may find something."""
 
     def release(self, now: int) -> None:
         """Make deliverable what was delayed until now."""
         while self.delayed and self.delayed[0][0] <= now:
-            at, order, message = heapq.heappop(self.delayed)
+            _, order, rank, message = heapq.heappop(self.delayed)
             if message.task is not None:
-                self.add_ready(message.task.priority, at, order, message)
+                self.add_ready(rank, order, message)
 
-    def add_ready(self, priority: int, at: int, order: int, message: Message) -> None:
+    def add_ready(self, rank: _Rank, order: int, message: Message) -> None:
         """Make a message deliverable."""
-        heapq.heappush(self.ready, (-priority, at, order, message))
+        heapq.heappush(self.ready, (rank, order, message))
 
     def pop(self) -> Message | None:
         """Take the next deliverable message, None if there is none."""
         while self.ready:
-            message = heapq.heappop(self.ready)[3]
+            message = heapq.heappop(self.ready)[2]
             if message.task is not None:
                 return message
         return None
@@ -92,6 +61,8 @@ class Queues:
     Args:
         waiting: How polls wait.
         deadlines: Where delayed deliveries and ends of polls are kept.
+        admission: Knows which tasks may be handed out.
+        postpone: Milliseconds for which one is pushed back that may not.
         taken: Called for each task that a poll takes: ``taken(task, poll, now)``.
     """
 
@@ -99,13 +70,17 @@ class Queues:
         self,
         waiting: Waiting,
         deadlines: Deadlines,
+        admission: Admission,
+        postpone: int,
         taken: Callable[[TaskRecord, Poll, int], None],
     ) -> None:
         self._waiting = waiting
         self._deadlines = deadlines
+        self._admission = admission
+        self._postpone = postpone
         self._taken = taken
         self._queues: dict[str, Queue] = {}
-        self._poll_data: dict[str, dict[str | None, PollData]] = {}
+        self.history = PollHistory()
         self._order = 0
 
     def _queue(self, task_type: str, domain: str | None) -> Queue:
@@ -125,7 +100,8 @@ class Queues:
             delay: Milliseconds until it may be delivered.
             now: Epoch milliseconds.
         """
-        self.remove(task)
+        self._take_out(task)
+        self._admission.arrive(task)
         queue = self._queue(task.task_type, task.domain)
         message = task.message = Message(task)
         queue.size += 1
@@ -137,13 +113,39 @@ class Queues:
         if at < now or at >= _YEAR_10000:
             return  # SQLite stores no delivery time: the message is never found again
         if at > now:
-            heapq.heappush(queue.delayed, (at, self._order, message))
+            heapq.heappush(queue.delayed, (at, self._order, self._rank(task, at, delay), message))
             message.delivery = self._deadlines.add(at, functools.partial(self._feed, queue))
             return
-        queue.add_ready(task.priority, now, self._order, message)
+        queue.add_ready(self._rank(task, at, delay), self._order, message)
         self._feed(queue, now)
 
-    def remove(self, task: TaskRecord) -> None:
+    def _rank(self, task: TaskRecord, at: int, delay: int) -> _Rank:
+        """Return what decides who is delivered earlier: the least."""
+        priority = task.priority
+        if self._waiting == "fill":
+            return (-priority, at)
+        if delay > 0:
+            return (at, priority)
+        return (priority or at, 0)
+
+    def remove(self, task: TaskRecord, *, is_followed: bool = True) -> None:
+        """Let a task go that has ended, or is forgotten.
+
+        Args:
+            task: What goes.
+            is_followed: Whether the next task that a limit kept back comes at once: when a worker or the end
+                of a workflow ends a task, not when it times out and is tried again.
+        """
+        self._take_out(task)
+        following = self._admission.leave(task)
+        if following is not None and is_followed:
+            self._deadlines.add(self._deadlines.reached, functools.partial(self._bring_forward, following))
+
+    def _bring_forward(self, task: TaskRecord, now: int) -> None:
+        if task.message is not None:
+            self.push(task, 0, now)
+
+    def _take_out(self, task: TaskRecord) -> None:
         """Take a task out of its queue, if it is in one."""
         message, task.message = task.message, None
         if message is None:
@@ -156,19 +158,32 @@ class Queues:
     # Polls
 
     def poll(self, poll: Poll, timeout: int, now: int) -> None:
-        """Answer a poll at once if possible, else let it wait for ``timeout`` milliseconds at most."""
+        """Answer a poll at once if possible, else let it wait for ``timeout`` milliseconds at most.
+
+        With the style ``fill`` it looks every 100 ms and ends with a look.
+        """
+        poll.began = now
         queue = self._queue(poll.task_type, poll.domain)
-        if poll.count > 0:
+        if poll.count > 0 or self._waiting == "fill":
             queue.release(now)
             self._hold(queue, poll)
         if timeout <= 0 or poll.count <= 0 or self._is_served(poll):
             self._finish(queue, poll, now)
             return
         queue.polls.append(poll)
-        poll.deadline = self._deadlines.add(now + timeout, functools.partial(self._finish, queue, poll))
+        if self._waiting == "fill":
+            timeout = -(-timeout // LOOK) * LOOK
+        poll.deadline = self._deadlines.add(now + timeout, functools.partial(self._end, queue, poll))
+
+    def _end(self, queue: Queue, poll: Poll, now: int) -> None:
+        queue.release(now)
+        self._hold(queue, poll)
+        self._finish(queue, poll, now)
 
     def _hold(self, queue: Queue, poll: Poll) -> None:
         most = min(poll.count, MOST_AT_ONCE) if self._waiting == "first" else poll.count
+        if most < 0:
+            most = queue.size
         poll.held = [message for message in poll.held if message.task is not None]
         while len(poll.held) < most and (message := queue.pop()) is not None:
             poll.held.append(message)
@@ -177,16 +192,25 @@ class Queues:
         return len(poll.held) >= (1 if self._waiting == "first" else poll.count)
 
     def _feed(self, queue: Queue, now: int) -> None:
-        """Give what is deliverable to the polls that wait, first come, first served."""
+        """Give what is deliverable to the polls that look now, first come, first served."""
         queue.release(now)
-        while queue.polls and queue.ready:
-            for poll in queue.polls:
+        for poll in list(queue.polls):
+            if not queue.ready:
+                return
+            if self._waiting == "first" or _until_look(poll, now) == 0:
                 self._hold(queue, poll)
                 if self._is_served(poll):
                     self._finish(queue, poll, now)
-                    break
-            else:
+        if queue.polls and queue.ready:
+            self._look_later(queue, now)
+
+    def _look_later(self, queue: Queue, now: int) -> None:
+        at = now + min(_until_look(poll, now) or LOOK for poll in queue.polls)
+        if queue.look is not None and queue.look.action is not None:
+            if queue.look.at <= at:
                 return
+            self._deadlines.cancel(queue.look)
+        queue.look = self._deadlines.add(at, functools.partial(self._feed, queue))
 
     def _finish(self, queue: Queue, poll: Poll, now: int) -> None:
         if poll in queue.polls:
@@ -194,13 +218,15 @@ class Queues:
         if poll.deadline is not None:
             self._deadlines.cancel(poll.deadline)
         tasks = [message.task for message in poll.held if message.task is not None]
+        poll.tasks, poll.held = [], []
         for task in tasks:
-            self.remove(task)
-            self._taken(task, poll, now)
-        poll.tasks, poll.held = tasks, []
-        self._poll_data.setdefault(poll.task_type, {})[poll.domain] = PollData(
-            poll.task_type, poll.domain, poll.worker_id, now
-        )
+            if self._admission.admit(task, now):
+                self._take_out(task)
+                self._taken(task, poll, now)
+                poll.tasks.append(task)
+            else:
+                self.push(task, self._postpone, now)
+        self.history.add(poll, now)
         if poll.on_done is not None:
             poll.on_done()
 
@@ -223,11 +249,6 @@ class Queues:
 
     # What can be asked
 
-    def is_active(self, task_type: str, domain: str, now: int) -> bool:
-        """Tell whether a poll of this domain has ended within the last ten seconds."""
-        data = self._poll_data.get(task_type, {}).get(domain)
-        return data is not None and data.at > now - ACTIVE_FOR
-
     def size(self, task_type: str, domain: str | None) -> int:
         """Return how many tasks wait or are delayed."""
         found = self._queues.get(queue_name(task_type, domain))
@@ -244,11 +265,9 @@ class Queues:
             if queue.is_known
         }
 
-    def poll_data(self, task_type: str | None = None) -> Iterator[PollData]:
-        """Yield who polled last, of one task type or of all."""
-        names = sorted(self._poll_data) if task_type is None else [task_type]
-        for name in names:
-            yield from self._poll_data.get(name, {}).values()
+
+def _until_look(poll: Poll, now: int) -> int:
+    return (poll.began - now) % LOOK
 
 
 def queue_name(task_type: str, domain: str | None) -> str:

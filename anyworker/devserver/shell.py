@@ -18,7 +18,7 @@ from anyworker.devserver.fault_kinds import Reply
 from anyworker.devserver.faults import Faults
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.passage import Passage, Trouble
-from anyworker.devserver.queues import Poll
+from anyworker.devserver.polls import Poll
 from anyworker.devserver.watches import Watch
 
 Respond = Callable[[Request], Awaitable[Reply]]

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 from anyworker.devserver import complaints, errors, fields, payloads, search
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, Pending, as_json, as_text
-from anyworker.devserver.queues import Poll, PollData
+from anyworker.devserver.polls import Poll, PollData
 from anyworker.devserver.records import TaskRecord
 from anyworker.devserver.results import TASK_RESULT, Report
 from anyworker.devserver.store import LogLine
@@ -199,11 +199,11 @@ class TaskEndpoints:
         if not task_type:
             message = "TaskType cannot be null or empty."
             raise errors.invalid([errors.Violation("getPollData.arg0", message, "")])
-        return as_json([_shown(data) for data in self._queues.poll_data(task_type)])
+        return as_json([_shown(data) for data in self._queues.history.data(task_type)])
 
     def all_poll_data(self, _call: Call) -> Answer:
         """Return who polled last, for every task type."""
-        return as_json([_shown(data) for data in self._queues.poll_data()])
+        return as_json([_shown(data) for data in self._queues.history.data()])
 
 
 def _render_one(poll: Poll, now: int) -> Answer:

@@ -104,7 +104,8 @@ class WorkflowEndpoints:
 
     def remove(self, call: Call) -> Answer:
         """Forget a workflow."""
-        self._operations.remove(call.variables[0], call.now)
+        archived = call.flag("archiveWorkflow", default=True)
+        self._operations.remove(call.variables[0], archived=archived)
         return EMPTY
 
     def retry(self, call: Call) -> Answer:

@@ -13,7 +13,6 @@ KEEPS = "7, 13: on Redis a task that is handed back frees its place"
 FREES = "7, 13: on SQL back ends a task that is handed back keeps its place"
 POSTPONED = 2.0
 """Seconds."""
-NOT_YET = {"dev": "it does not limit how many tasks of a type are in work"}
 
 
 async def several(conductor: Conductor, started: int, **definition: Any) -> str:
@@ -39,7 +38,7 @@ async def next_task(conductor: Conductor, name: str) -> Any:
     return task
 
 
-@case("7-concurrentExecLimit-holds-back-the-surplus", broken=NOT_YET)
+@case("7-concurrentExecLimit-holds-back-the-surplus")
 async def _(conductor: Conductor) -> None:
     name = await several(conductor, 4, concurrentExecLimit=2)
     polled = [*await conductor.poll(name, count=4), *await conductor.poll(name, count=4)]
@@ -47,7 +46,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.size(name) == 2
 
 
-@case("7-concurrentExecLimit-is-never-passed", broken=NOT_YET)
+@case("7-concurrentExecLimit-is-never-passed")
 async def _(conductor: Conductor) -> None:
     name = await several(conductor, 5, concurrentExecLimit=2)
     polled: list[Any] = []
@@ -57,7 +56,7 @@ async def _(conductor: Conductor) -> None:
     assert len(polled) == 2
 
 
-@case("7-concurrentExecLimit-the-next-comes-when-one-ends", broken=NOT_YET)
+@case("7-concurrentExecLimit-the-next-comes-when-one-ends")
 async def _(conductor: Conductor) -> None:
     name = await several(conductor, 2, concurrentExecLimit=1)
     task = await conductor.take(name)
@@ -79,7 +78,7 @@ async def _(conductor: Conductor) -> None:
     assert len(seen) == 4
 
 
-@case("7-concurrentExecLimit-a-handed-back-task-keeps-its-place", only=("fill",), why=KEEPS, broken=NOT_YET)
+@case("7-concurrentExecLimit-a-handed-back-task-keeps-its-place", only=("fill",), why=KEEPS)
 async def _(conductor: Conductor) -> None:
     name = await several(conductor, 2, concurrentExecLimit=1)
     task = await conductor.take(name)
@@ -91,7 +90,7 @@ async def _(conductor: Conductor) -> None:
     assert (await next_task(conductor, name))["taskId"] == task["taskId"]
 
 
-@case("7-concurrentExecLimit-a-handed-back-task-frees-its-place", only=("first",), why=FREES, broken=NOT_YET)
+@case("7-concurrentExecLimit-a-handed-back-task-frees-its-place", only=("first",), why=FREES)
 async def _(conductor: Conductor) -> None:
     name = await several(conductor, 2, concurrentExecLimit=1)
     task = await conductor.take(name)

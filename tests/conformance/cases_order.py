@@ -67,7 +67,6 @@ async def _(conductor: Conductor) -> None:
     "7-low-numbers-first-but-zero-last",
     only=("first",),
     why="13: on Redis 0 counts as no priority",
-    broken={"dev": "the higher come first"},
 )
 async def _(conductor: Conductor) -> None:
     assert await by_priority(conductor, 0, 5, 99, 1) == [1, 5, 99, 0]

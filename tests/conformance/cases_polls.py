@@ -77,7 +77,6 @@ async def _(conductor: Conductor) -> None:
     "5.2-count-below-0-is-every-task-there-is",
     only=("dev-fill", "dev-socket", "sqlite"),
     why="5.2: to SQLite a negative limit is none",
-    broken={"dev": "a count below 0 brings nothing"},
 )
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
@@ -158,7 +157,6 @@ async def _(conductor: Conductor) -> None:
     "5.2-timeout-is-in-steps-of-100-ms-rounded-up",
     only=FILL,
     why="13: exact on Redis",
-    broken={"dev": "the wait is exact"},
 )
 async def _(conductor: Conductor) -> None:
     name = conductor.unique()

@@ -10,7 +10,7 @@ from anyworker.devserver.api import Api
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import Answer, Outcome, Pending, Request
 from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.queues import Waiting
+from anyworker.devserver.polls import Waiting
 
 WIRE = Path(__file__).with_name("wire")
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -43,9 +43,13 @@ class Rig:
     """Requests at times set by hand. Durations are in seconds."""
 
     def __init__(
-        self, waiting: Waiting = "fill", max_finished: int = 10_000, orkes: Orkes | None = None
+        self,
+        waiting: Waiting = "fill",
+        max_finished: int = 10_000,
+        orkes: Orkes | None = None,
+        engine: Engine | None = None,
     ) -> None:
-        self.engine = Engine(waiting=waiting, chance=random.Random(7), max_finished=max_finished)
+        self.engine = engine or Engine(waiting=waiting, chance=random.Random(7), max_finished=max_finished)
         self.api = Api(self.engine, orkes)
         self.now = 1_800_000_000_000
         self.token: str | None = None

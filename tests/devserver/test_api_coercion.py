@@ -171,7 +171,7 @@ def test_output_that_is_stored_nowhere_is_kept_and_leaves_the_workflow_standing(
     assert (found["status"], found["tasks"][0]["status"]) == ("RUNNING", "COMPLETED")
     assert rig.send("PUT", f"/workflow/decide/{workflow_id}").status == 500
     assert rig.send("DELETE", f"/workflow/{workflow_id}").status == 500
-    assert rig.send("DELETE", f"/workflow/{workflow_id}/remove").status == 200
+    assert rig.send("DELETE", f"/workflow/{workflow_id}/remove?archiveWorkflow=false").status == 200
 
 
 def test_all_versions_of_a_workflow_definition_can_be_listed() -> None:

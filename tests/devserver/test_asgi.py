@@ -91,5 +91,6 @@ def test_poll_whose_client_has_gone_still_takes_the_task(http: httpx.Client) -> 
     with pytest.raises(httpx.ReadTimeout):
         http.get("/tasks/poll/batch/t", params={"timeout": 3000, "workerid": "gone"}, timeout=0.2)
     workflow_id = http.post("/workflow", json={"name": "w"}).text
+    http.get("/tasks/poll/another")  # takes as long as from one look of the abandoned poll to the next
     (task,) = http.get(f"/workflow/{workflow_id}").json()["tasks"]
     assert (task["status"], task["workerId"]) == ("IN_PROGRESS", "gone")

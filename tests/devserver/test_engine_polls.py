@@ -3,7 +3,7 @@
 import pytest
 from devserver_rig import Rig, ids
 
-from anyworker.devserver.queues import Poll
+from anyworker.devserver.polls import Poll, Waiting
 
 
 def begin(rig: Rig, count: int, timeout: int, **fields: str) -> Poll:
@@ -64,19 +64,57 @@ def test_poll_without_a_timeout_looks_once(timeout: int) -> None:
     assert (len(rig.poll(count=5, timeout=timeout)), rig.poll(timeout=timeout), rig.now) == (1, [], before)
 
 
-@pytest.mark.parametrize("count", [0, -1])
-def test_poll_for_nothing_brings_nothing_at_once(count: int) -> None:
-    rig = Rig()
+@pytest.mark.parametrize(
+    ("waiting", "count", "found"), [("fill", 0, 0), ("fill", -1, 2), ("first", 0, 0), ("first", -1, 0)]
+)
+def test_poll_for_less_than_one_task_answers_at_once_with_nothing_or_all(
+    waiting: Waiting, count: int, found: int
+) -> None:
+    rig = Rig(waiting)
     rig.single()
     rig.start()
+    rig.start()
     before = rig.now
-    assert (rig.poll(count=count, timeout=3000), rig.now, rig.size()) == ([], before, 1)
+    assert (len(rig.poll(count=count, timeout=3000)), rig.now) == (found, before)
 
 
-def test_empty_poll_waits_exactly_as_long_as_asked() -> None:
+@pytest.mark.parametrize(
+    ("waiting", "timeout", "lasts"),
+    [("fill", 1, 100), ("fill", 300, 300), ("fill", 4321, 4400), ("first", 1, 1), ("first", 4321, 4321)],
+)
+def test_empty_poll_waits_as_long_as_asked_on_sql_in_steps_of_100_ms(
+    waiting: Waiting, timeout: int, lasts: int
+) -> None:
+    rig = Rig(waiting)
+    before = rig.now
+    assert (rig.poll(timeout=timeout), rig.now - before) == ([], lasts)
+
+
+@pytest.mark.parametrize(("waiting", "found_after"), [("fill", 300), ("first", 250)])
+def test_waiting_poll_finds_a_task_when_it_looks_next(waiting: Waiting, found_after: int) -> None:
+    rig = Rig(waiting)
+    rig.single()
+    before = rig.now
+    poll = begin(rig, 1, 3000)
+    rig.sleep(0.25)
+    rig.start()
+    assert poll.is_done == (waiting == "first")
+    rig.sleep(0.05)
+    rig.engine.advance(rig.now)
+    assert [task.started - before for task in poll.tasks or ()] == [found_after]
+
+
+def test_task_goes_to_the_waiting_poll_that_looks_first() -> None:
     rig = Rig()
-    before = rig.now
-    assert (rig.poll(timeout=4321), rig.now - before) == ([], 4321)
+    rig.single()
+    earlier = begin(rig, 1, 3000)
+    rig.sleep(0.05)
+    later = begin(rig, 1, 3000)
+    rig.sleep(0.06)
+    rig.start()
+    rig.sleep(0.04)
+    rig.engine.advance(rig.now)
+    assert (earlier.is_done, later.is_done) == (False, True)
 
 
 def test_polls_are_served_in_the_order_they_came() -> None:
