@@ -52,7 +52,6 @@ async def _(conductor: Conductor) -> None:
     "13-pollers-at-the-same-moment-share-the-limit",
     only=("fill",),
     why="13: on Redis they pass it",
-    broken={"dev": "it does not limit how many tasks of a type are in work"},
 )
 async def _(conductor: Conductor) -> None:
     name = await conductor.single(concurrentExecLimit=2)
