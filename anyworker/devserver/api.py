@@ -25,6 +25,7 @@ from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.routing import Router, WrongMethod
 from anyworker.devserver.synchronous import SynchronousEndpoints
 from anyworker.devserver.task_endpoints import TaskEndpoints
+from anyworker.devserver.upkeep_endpoints import UpkeepEndpoints
 from anyworker.devserver.workflow_endpoints import WorkflowEndpoints
 
 VERSION = "3.32.3 (anyworker dev server)"
@@ -52,6 +53,7 @@ class Api:
         self._add_general()
         self._add_tasks(tasks)
         self._add_queues(tasks)
+        self._add_upkeep(UpkeepEndpoints(engine))
         self._add_workflows(WorkflowEndpoints(engine))
         self._add_bulk(BulkEndpoints(engine))
         self._add_synchronous(SynchronousEndpoints(engine))
@@ -124,6 +126,10 @@ class Api:
         add("GET", "/api/tasks/queue/all/verbose", tasks.all_queues_verbose)
         add("GET", "/api/tasks/queue/polldata", tasks.poll_data)
         add("GET", "/api/tasks/queue/polldata/all", tasks.all_poll_data)
+
+    def _add_upkeep(self, upkeep: UpkeepEndpoints) -> None:
+        self._router.add("POST", "/api/tasks/queue/requeue/{type}", upkeep.requeue)
+        self._router.add("GET", "/api/tasks/externalstoragelocation", upkeep.storage_location)
 
     def _add_workflows(self, workflows: WorkflowEndpoints) -> None:
         add = self._router.add

@@ -162,7 +162,7 @@ async def _(conductor: Conductor) -> None:
 # External storage
 
 
-@case("2-externalstoragelocation-has-a-path-and-no-uri", broken={"dev": "the path is not served yet"})
+@case("2-externalstoragelocation-has-a-path-and-no-uri")
 async def _(conductor: Conductor) -> None:
     path = "/tasks/externalstoragelocation?path=a%2Fb&operation={}&payloadType={}"
     for operation, kind in (("READ", "TASK_INPUT"), ("WRITE", "TASK_OUTPUT"), ("read", "task_input")):
@@ -172,7 +172,7 @@ async def _(conductor: Conductor) -> None:
         assert found["path"].endswith(".json")
 
 
-@case("2-externalstoragelocation-needs-its-parameters", broken={"dev": "the path is not served yet"})
+@case("2-externalstoragelocation-needs-its-parameters")
 async def _(conductor: Conductor) -> None:
     path = "/tasks/externalstoragelocation"
     await conductor.refused(500, "GET", path)

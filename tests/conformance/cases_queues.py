@@ -63,7 +63,7 @@ async def _(conductor: Conductor) -> None:
     assert shard == {"size": 1, "uacked": 0}
 
 
-@case("2-queue-requeue-delivers-tasks-in-progress-again", broken={"dev": "the path is not served yet"})
+@case("2-queue-requeue-delivers-tasks-in-progress-again")
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     _, task = await conductor.begin(name)
@@ -74,7 +74,24 @@ async def _(conductor: Conductor) -> None:
     assert again["startTime"] == task["startTime"]
 
 
-@case("2-queue-requeue-of-an-unknown-type-is-0", broken={"dev": "the path is not served yet"})
+@case("2-queue-requeue-counts-every-live-task-and-keeps-delays")
+async def _(conductor: Conductor) -> None:
+    name = await conductor.single()
+    _, delayed = await conductor.begin(name)
+    await conductor.update(delayed, "IN_PROGRESS", callbackAfterSeconds=60)
+    _, done = await conductor.begin(name)
+    await conductor.update(done, "COMPLETED")
+    _, held = await conductor.begin(name)
+    await conductor.start(name)
+    assert await conductor.ok("POST", f"/tasks/queue/requeue/{name}") == "3"
+    assert await conductor.size(name) == 3
+    assert (await conductor.task(held))["status"] == "IN_PROGRESS"
+    taken = [(await conductor.take(name))["taskId"] for _ in range(2)]
+    assert held["taskId"] in taken
+    assert delayed["taskId"] not in taken
+
+
+@case("2-queue-requeue-of-an-unknown-type-is-0")
 async def _(conductor: Conductor) -> None:
     assert await conductor.ok("POST", f"/tasks/queue/requeue/{conductor.unique()}") == "0"
 
