@@ -22,6 +22,7 @@ from anyworker.devserver.exchange import (
 )
 from anyworker.devserver.metadata_endpoints import MetadataEndpoints
 from anyworker.devserver.orkes import Orkes
+from anyworker.devserver.reading_endpoints import ReadingEndpoints
 from anyworker.devserver.routing import Router, WrongMethod
 from anyworker.devserver.synchronous import SynchronousEndpoints
 from anyworker.devserver.task_endpoints import TaskEndpoints
@@ -55,6 +56,7 @@ class Api:
         self._add_queues(tasks)
         self._add_upkeep(UpkeepEndpoints(engine))
         self._add_workflows(WorkflowEndpoints(engine))
+        self._add_reading(ReadingEndpoints(engine))
         self._add_bulk(BulkEndpoints(engine))
         self._add_synchronous(SynchronousEndpoints(engine))
         self._add_metadata(MetadataEndpoints(engine.catalog))
@@ -146,6 +148,14 @@ class Api:
         add("POST", "/api/workflow/{id}/retry", workflows.retry)
         add("POST", "/api/workflow/{id}/restart", workflows.restart)
         add("POST", "/api/workflow/{id}/resetcallbacks", workflows.reset_callbacks)
+
+    def _add_reading(self, reading: ReadingEndpoints) -> None:
+        add = self._router.add
+        add("GET", "/api/workflow/running/{name}", reading.running)
+        add("GET", "/api/workflow/{name}/correlated/{id}", reading.correlated)
+        add("POST", "/api/workflow/{name}/correlated", reading.correlated_by_id)
+        add("GET", "/api/workflow/search", reading.search)
+        add("GET", "/api/workflow/search-v2", reading.search_v2)
 
     def _add_bulk(self, bulk: BulkEndpoints) -> None:
         add = self._router.add

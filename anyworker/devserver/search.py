@@ -60,10 +60,10 @@ def summary(task: TaskRecord, now: int) -> dict[str, Any]:
     }
     if task.workflow.correlation_id is not None:
         wire["correlationId"] = task.workflow.correlation_id
-    wire["scheduledTime"] = _iso(task.scheduled)
-    wire["startTime"] = _iso(task.started)
-    wire["updateTime"] = _iso(task.updated)
-    wire["endTime"] = _iso(task.ended)
+    wire["scheduledTime"] = iso(task.scheduled)
+    wire["startTime"] = iso(task.started)
+    wire["updateTime"] = iso(task.updated)
+    wire["endTime"] = iso(task.ended)
     wire["status"] = task.status
     if task.reason is not None:
         wire["reasonForIncompletion"] = task.reason
@@ -80,6 +80,7 @@ def summary(task: TaskRecord, now: int) -> dict[str, Any]:
     return wire
 
 
-def _iso(millis: int) -> str:
+def iso(millis: int) -> str:
+    """Return a moment as searches show it."""
     moment = datetime.datetime.fromtimestamp(millis // 1000, datetime.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}Z"

@@ -48,7 +48,7 @@ async def _(conductor: Conductor) -> None:
     assert (found["totalHits"], [task["retryCount"] for task in found["results"]]) == (3, [1])
 
 
-@case("8-read-running-workflows-of-a-name", broken={"dev": "there is no such path"})
+@case("8-read-running-workflows-of-a-name")
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     going, over = await conductor.start(name), await conductor.start(name)
@@ -60,7 +60,6 @@ async def _(conductor: Conductor) -> None:
     "8-read-workflows-of-a-correlation",
     only=("dev", "sqlite", "postgres"),
     why="13: Redis goes without an index",
-    broken={"dev": "there is no such path"},
 )
 async def _(conductor: Conductor) -> None:
     name, mark = await conductor.single(), conductor.unique("c")
@@ -74,7 +73,6 @@ async def _(conductor: Conductor) -> None:
     "8-search-workflows",
     only=("dev", "sqlite", "postgres"),
     why="13: Redis goes without an index",
-    broken={"dev": "there is no such path"},
 )
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()

@@ -1,0 +1,98 @@
+"""The endpoints that find workflows by what is known of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from anyworker.devserver import errors, fields
+from anyworker.devserver.engine import Engine
+from anyworker.devserver.errors import Violation
+from anyworker.devserver.exchange import Answer, Call, as_json
+from anyworker.devserver.records import WorkflowRecord
+from anyworker.devserver.views import workflow_view
+from anyworker.devserver.workflow_search import WorkflowQuery, summary
+
+MOST = 5000
+"""Workflows in one answer of a search."""
+
+_CORRELATED = (
+    "public java.util.Map<java.lang.String, java.util.List<com.netflix.conductor.common.run.Workflow>> "
+    "com.netflix.conductor.rest.controllers.WorkflowResource.getWorkflows"
+    "(java.lang.String,boolean,boolean,java.util.List<java.lang.String>)"
+)
+
+
+class ReadingEndpoints:
+    """Workflows by name, by correlation, by query."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._store = engine.store
+
+    def running(self, call: Call) -> Answer:
+        """Return the ids of a name's workflows that have not ended.
+
+        The version counts only beside a span of time; the server looks at it in no other case.
+        """
+        version = call.whole("version", 1)
+        since, until = call.boxed("startTime", "java.lang.Long"), call.boxed("endTime", "java.lang.Long")
+        found = [
+            workflow
+            for workflow in self._store.workflows()
+            if workflow.plan.name == call.variables[0] and not workflow.is_terminal
+        ]
+        if since is not None and until is not None and since and until:
+            found = [
+                workflow
+                for workflow in found
+                if workflow.plan.version == version and since <= workflow.created <= until
+            ]
+        return as_json([workflow.workflow_id for workflow in found])
+
+    def correlated(self, call: Call) -> Answer:
+        """Return the workflows of a name and a correlation, the newest first."""
+        name, correlation_id = call.variables
+        return as_json(self._correlated(call, name)(correlation_id))
+
+    def correlated_by_id(self, call: Call) -> Answer:
+        """Return the same for several correlations."""
+        show = self._correlated(call, call.variables[0])
+        found = {}
+        for correlation_id in fields.texts(call.json(_CORRELATED)) or []:
+            if correlation_id is None:
+                raise errors.failure("correlationId cannot be null")
+            found[correlation_id] = show(correlation_id)
+        return as_json(found)
+
+    def _correlated(self, call: Call, name: str) -> Callable[[str], list[dict[str, Any]]]:
+        with_closed = call.flag("includeClosed", default=False)
+        with_tasks = call.flag("includeTasks", default=False)
+
+        def show(correlation_id: str) -> list[dict[str, Any]]:
+            return [
+                workflow_view(workflow, call.now, with_tasks=with_tasks)
+                for workflow in reversed(self._store.workflows())
+                if (workflow.plan.name, workflow.correlation_id) == (name, correlation_id)
+                and (with_closed or workflow.status == "RUNNING")
+            ]
+
+        return show
+
+    def search(self, call: Call) -> Answer:
+        """Return summaries of the workflows that fit a query."""
+        return self._search(call, "searchWorkflows", summary)
+
+    def search_v2(self, call: Call) -> Answer:
+        """Return the workflows that fit a query, without their tasks."""
+        return self._search(
+            call, "searchWorkflowsV2", lambda workflow: workflow_view(workflow, call.now, with_tasks=False)
+        )
+
+    def _search(self, call: Call, method: str, show: Callable[[WorkflowRecord], dict[str, Any]]) -> Answer:
+        start, size = max(call.whole("start", 0), 0), call.whole("size", 100)
+        if size > MOST:
+            message = f"Cannot return more than {MOST} workflows. Please use pagination."
+            raise errors.invalid([Violation(f"{method}.arg1", message, str(size))])
+        query = WorkflowQuery(call.text("query") or "", call.text("freeText") or "*", call.text("sort") or "")
+        found = query.find(self._store.workflows())
+        # For SQL a negative limit is none.
+        page = found[start:] if size < 0 else found[start : start + size]
+        return as_json({"totalHits": len(found), "results": [show(workflow) for workflow in page]})
