@@ -1,0 +1,62 @@
+"""Bugs in how workflows go on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from planted_bugs import bug
+
+from anyworker.devserver import endings, expressions, joins, limits, scheduling
+from anyworker.devserver.endings import Endings
+from anyworker.devserver.limits import Ending
+from anyworker.devserver.records import TaskRecord, WorkflowRecord
+
+# ---------------------------------------------------------------- workflows
+
+
+@bug("9-expression", "a parameter whose value is missing has no key")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def dense(declared: Mapping[str, Any], *more: Any) -> dict[str, Any]:
+        return {key: value for key, value in parameters(declared, *more).items() if value is not None}
+
+    parameters = expressions.parameters
+    for module in (scheduling, endings):
+        patch.setattr(module, "parameters", dense)
+
+
+@bug("9-expression", "a whole value becomes text")
+def _(patch: pytest.MonkeyPatch) -> None:
+    resolve = expressions.__dict__["_resolve"]
+    patch.setattr(expressions, "_resolve", lambda *given: expressions.as_text(resolve(*given)))
+
+
+@bug("9-join", "a join waits for every branch")
+def _(patch: pytest.MonkeyPatch) -> None:
+    evaluate = joins.evaluate
+
+    def patient(join: TaskRecord) -> str | None:
+        others = [task for task in join.workflow.tasks if task is not join]
+        return evaluate(join) if all(task.is_terminal for task in others) else None
+
+    patch.setattr(joins, "evaluate", patient)
+
+
+@bug("9-switch", "a switch goes on at its first case when none fits")
+def _(patch: pytest.MonkeyPatch) -> None:
+    text = scheduling.as_text
+    patch.setattr(scheduling, "as_text", lambda value: text(value).upper())
+
+
+@bug("5.6-", "an optional task is forgiven at once")
+def _(patch: pytest.MonkeyPatch) -> None:
+    may = limits.may_be_retried
+    patch.setattr(limits, "may_be_retried", lambda task: may(task) and not task.step.optional)
+
+
+@bug("9-failure-workflow", "a termination starts the failure workflow")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def remedied(self: Endings, workflow: WorkflowRecord, ending: Ending, now: int, **_: Any) -> None:
+        end(self, workflow, ending, now, is_remedied=True)
+
+    end = Endings.end
+    patch.setattr(Endings, "end", remedied)
