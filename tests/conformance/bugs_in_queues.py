@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from planted_bugs import bug
 
-from anyworker.devserver import queues
+from anyworker.devserver import polls
+from anyworker.devserver.admission import Admission
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.launching import Launcher
 from anyworker.devserver.queues import Queue, Queues
@@ -104,13 +105,39 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @bug("6-", "NO_DOMAIN is a domain like any other")
 def _(patch: pytest.MonkeyPatch) -> None:
+    choose = Launcher.__dict__["_domain"]
+
     def literal(self: Launcher, workflow: WorkflowRecord, task_type: str, now: int) -> str | None:
-        named = workflow.task_to_domain.get(task_type) or workflow.task_to_domain.get("*")
-        return named.split(",")[-1].strip() if named else None
+        found: str | None = choose(self, workflow, task_type, now)
+        is_named = task_type in workflow.task_to_domain
+        return "NO_DOMAIN" if found is None and is_named else found
 
     patch.setattr(Launcher, "_domain", literal)
 
 
 @bug("6-", "a domain stays active for a minute")
 def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(queues, "ACTIVE_FOR", 60_000)
+    patch.setattr(polls, "ACTIVE_FOR", 60_000)
+
+
+# ---------------------------------------------------------------- limits
+
+
+@bug("7-", "a handed-back task frees its place")
+def _(patch: pytest.MonkeyPatch) -> None:
+    prepare = Admission.__init__
+
+    def forgetful(self: Admission, *, keeps_place: bool, rate_limits: bool) -> None:
+        prepare(self, keeps_place=not keeps_place, rate_limits=rate_limits)
+
+    patch.setattr(Admission, "__init__", forgetful)
+
+
+@bug("7-", "the end of a task does not bring the next")
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Admission, "leave", lambda self, task: None)
+
+
+@bug("7-", "priorities do not matter")
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Queues, "_rank", lambda self, task, at, delay: (0, at))

@@ -120,11 +120,9 @@ def _(patch: pytest.MonkeyPatch) -> None:
     take = Engine.__dict__["_take"]
 
     def once(self: Engine, task: TaskRecord, poll: Any, now: int) -> None:
-        before = task.updated
         take(self, task, poll, now)
-        if task.poll_count > 1:
-            task.updated = before
-            self.launcher.watch(task, now)
+        task.updated = task.started
+        self.launcher.watch(task, now)
 
     patch.setattr(Engine, "_take", once)
 

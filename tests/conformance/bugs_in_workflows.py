@@ -1,15 +1,17 @@
 """Bugs in how workflows go on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from planted_bugs import bug
 
-from anyworker.devserver import endings, expressions, joins, limits, scheduling
+from anyworker.devserver import endings, expressions, joins, limits, scheduling, validation
 from anyworker.devserver.endings import Endings
+from anyworker.devserver.families import Families
 from anyworker.devserver.limits import Ending
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
+from anyworker.devserver.scheduling import Scheduler
 
 # ---------------------------------------------------------------- workflows
 
@@ -41,7 +43,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(joins, "evaluate", patient)
 
 
-@bug("9-switch", "a switch goes on at its first case when none fits")
+@bug("9-switch", "a switch takes no notice of upper and lower case")
 def _(patch: pytest.MonkeyPatch) -> None:
     text = scheduling.as_text
     patch.setattr(scheduling, "as_text", lambda value: text(value).upper())
@@ -60,3 +62,37 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
     end = Endings.end
     patch.setattr(Endings, "end", remedied)
+
+
+@bug("9-terminate", "a TERMINATE lets the other branches go on")
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Endings, "_cancel", lambda self, workflow, status, now: None)
+
+
+@bug("9-sub-workflow", "a sub-workflow does not end with the workflow around it")
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Families, "end_child", lambda self, child, reason, now: None)
+
+
+@bug("8-rule", "timeoutSeconds may be less than responseTimeoutSeconds")
+def _(patch: pytest.MonkeyPatch) -> None:
+    def lenient(wire: dict[str, Any], path: str) -> Iterator[Any]:
+        return check({**wire, "timeoutSeconds": 0}, path)
+
+    check = validation.task_definition
+    patch.setattr(validation, "task_definition", lenient)
+
+
+@bug("8-workflowdef", "a running workflow sees definitions that come later")
+def _(patch: pytest.MonkeyPatch) -> None:
+    following = Scheduler.after
+
+    def latest(self: Scheduler, workflow: WorkflowRecord, task: TaskRecord, now: int) -> list[TaskRecord]:
+        catalog = self._state.catalog
+        plan = catalog.plan(workflow.plan.name, workflow.plan.version)
+        if plan is not None:
+            workflow.plan = plan
+            task.step = plan.by_reference.get(task.reference, task.step)
+        return following(self, workflow, task, now)
+
+    patch.setattr(Scheduler, "after", latest)
