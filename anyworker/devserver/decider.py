@@ -156,7 +156,7 @@ class Decider:
     def _expire(self, task: TaskRecord, now: int) -> None:
         ending = limits.expire(task, now)
         if task.is_terminal:
-            self._state.queues.remove(task, is_followed=False)
+            self._state.queues.leave_behind(task)
             self._launcher.forget(task)
         if ending is not None:
             raise WorkflowEnds(ending)

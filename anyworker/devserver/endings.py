@@ -112,7 +112,9 @@ class Endings:
             if deadline is not None:
                 self._state.deadlines.cancel(deadline)
         workflow.check = workflow.sweep = None
-        self._state.store.finish(workflow)
+        for forgotten in self._state.store.finish(workflow):
+            for task in forgotten.tasks:
+                self._state.queues.forget(task)
         if workflow.parent_task_id is not None:
             self._state.later(ChildEnded(workflow))
 

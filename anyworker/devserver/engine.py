@@ -167,7 +167,7 @@ class Engine:
     def forget(self, workflow: WorkflowRecord) -> None:
         """Forget a workflow, whatever its state."""
         for task in workflow.tasks:
-            self.queues.remove(task, is_followed=False)
+            self.queues.forget(task)
             self.launcher.forget(task)
         for deadline in (workflow.check, workflow.sweep):
             if deadline is not None:

@@ -135,6 +135,8 @@ class Operations:
         if workflow.status == "COMPLETED" and not plan.restartable:
             raise errors.workflow_not_restartable(workflow.short(), workflow.status)
         self._store.revive(workflow)
+        for task in workflow.tasks:
+            self._engine.queues.forget(task)
         self._store.remove_tasks(workflow)
         workflow.keep([])
         workflow.plan, workflow.output = plan, {}

@@ -128,18 +128,25 @@ class Queues:
             return (at, priority)
         return (priority or at, 0)
 
-    def remove(self, task: TaskRecord, *, is_followed: bool = True) -> None:
-        """Let a task go that has ended, or is forgotten.
-
-        Args:
-            task: What goes.
-            is_followed: Whether the next task that a limit kept back comes at once: when a worker or the end
-                of a workflow ends a task, not when it times out and is tried again.
-        """
+    def remove(self, task: TaskRecord) -> None:
+        """Let a task go that has ended; the next that a limit kept back comes at once."""
         self._take_out(task)
         following = self._admission.leave(task)
-        if following is not None and is_followed:
+        if following is not None:
             self._deadlines.add(self._deadlines.reached, functools.partial(self._bring_forward, following))
+
+    def leave_behind(self, task: TaskRecord) -> None:
+        """Let a task go that has timed out and is tried again.
+
+        What a limit kept back does not come for it. Its message stays in the queue, as on the server: the
+        poll that meets it brings one task less than it might.
+        """
+        self._admission.leave(task)
+
+    def forget(self, task: TaskRecord) -> None:
+        """Forget a task together with its workflow."""
+        self._take_out(task)
+        self._admission.leave(task)
 
     def _bring_forward(self, task: TaskRecord, now: int) -> None:
         if task.message is not None:
@@ -220,7 +227,9 @@ class Queues:
         tasks = [message.task for message in poll.held if message.task is not None]
         poll.tasks, poll.held = [], []
         for task in tasks:
-            if self._admission.admit(task, now):
+            if task.is_terminal:
+                self._take_out(task)
+            elif self._admission.admit(task, now):
                 self._take_out(task)
                 self._taken(task, poll, now)
                 poll.tasks.append(task)

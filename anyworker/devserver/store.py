@@ -64,12 +64,15 @@ class Store:
         """Keep a new task."""
         self.tasks[task.task_id] = task
 
-    def finish(self, workflow: WorkflowRecord) -> None:
-        """Count a workflow as ended; the one that ended first is forgotten when there are too many."""
+    def finish(self, workflow: WorkflowRecord) -> list[WorkflowRecord]:
+        """Count a workflow as ended; return those that are forgotten for it, the first that ended."""
         self._finished.pop(workflow.workflow_id, None)
         self._finished[workflow.workflow_id] = None
+        forgotten = []
         while len(self._finished) > self._max_finished:
-            self.remove(self._workflows[next(iter(self._finished))])
+            forgotten.append(self._workflows[next(iter(self._finished))])
+            self.remove(forgotten[-1])
+        return forgotten
 
     def revive(self, workflow: WorkflowRecord) -> None:
         """Count a workflow as running again."""
