@@ -11,13 +11,12 @@ import anyio
 import click
 
 import anyworker
+from anyworker.fleet.conventions import LOG_FORMAT
 
 if TYPE_CHECKING:
     from anyworker.dev.definitions import Definitions
     from anyworker.dev.settings import Settings
     from anyworker.options import ResolvedWorker
-
-LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
 Backend = Literal["asyncio", "trio"]
 _targets = click.argument("targets", nargs=-1, required=True, metavar="MODULE_OR_FILE...")
@@ -175,7 +174,7 @@ def _settings(
 def _read_files(
     files: Sequence[str], start: str | None, source: str | None
 ) -> "tuple[Definitions | None, dict[str, Any]]":
-    from anyworker.dev.arguments import ArgumentError, read_definitions, read_input  # noqa: PLC0415
+    from anyworker.dev.arguments import read_definitions, read_input  # noqa: PLC0415
 
     if source is not None and start is None:
         message = "--input needs --start NAME, the workflow that it is for"
@@ -183,7 +182,7 @@ def _read_files(
     try:
         definitions = read_definitions(files) if files else None
         return definitions, {} if source is None else read_input(source, sys.stdin.buffer)
-    except ArgumentError as error:
+    except anyworker.ConfigurationError as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -13,6 +13,7 @@
     ├── ShutDown                    a function was cancelled by a shutdown and may not run again
     ├── DeliveryCancelled           a result was on its way when its worker was torn down
     ├── RegistrationRefused         a task definition contradicts itself; it is not sent
+    ├── ProcessDied                 a process of workers ended with a task in hand
     ├── NoTaskContextError          get_task_context() outside a task
     ├── ConversionError             values: a task's input does not fit the function
     ├── SerializationError          values: an output has no place in JSON
@@ -113,6 +114,10 @@ class RegistrationRefused(AnyworkerError):
         self.name = name
         self.reason = reason
         super().__init__(f"task definition {name!r}: {reason}")
+
+
+class ProcessDied(AnyworkerError):
+    """A process of workers ended with a task in hand; stands as the cause of its failure."""
 
 
 class NoTaskContextError(AnyworkerError, RuntimeError):

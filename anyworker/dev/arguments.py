@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from anyworker.dev.definitions import Definition, Definitions, sort_definitions
-
-
-class ArgumentError(Exception):
-    """A value of the command line cannot be used; the message says why and what would do."""
+from anyworker.errors import ConfigurationError
 
 
 def read_input(text: str, stdin: IO[bytes]) -> dict[str, Any]:
@@ -20,7 +17,7 @@ def read_input(text: str, stdin: IO[bytes]) -> dict[str, Any]:
         stdin: Standard input.
 
     Raises:
-        ArgumentError: It is no JSON object, or the file cannot be read.
+        ConfigurationError: It is no JSON object, or the file cannot be read.
     """
     if text == "-":
         place, content = "standard input", stdin.read()
@@ -32,7 +29,7 @@ def read_input(text: str, stdin: IO[bytes]) -> dict[str, Any]:
     if not isinstance(value, dict):
         example = '{"name": "World"}'
         message = f"{place}: a workflow's input is an object, like {example}, not {_kind(value)}"
-        raise ArgumentError(message)
+        raise ConfigurationError(message)
     return value
 
 
@@ -40,7 +37,7 @@ def read_definitions(files: Iterable[str]) -> Definitions:
     """Return what is defined in files, each with one definition or a list of them.
 
     Raises:
-        ArgumentError: A file cannot be read, or holds no definitions.
+        ConfigurationError: A file cannot be read, or holds no definitions.
     """
     found: list[Definition] = []
     for file in files:
@@ -49,7 +46,7 @@ def read_definitions(files: Iterable[str]) -> Definitions:
             if not isinstance(definition, dict):
                 place = f"{file}, item {position}" if isinstance(value, list) else file
                 message = f"{place}: expected a definition, an object with a name, not {_kind(definition)}"
-                raise ArgumentError(message)
+                raise ConfigurationError(message)
             found.append(definition)
     return sort_definitions(found)
 
@@ -59,7 +56,7 @@ def _content(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         message = f"{file}: {error.strerror}"
-        raise ArgumentError(message) from None
+        raise ConfigurationError(message) from None
 
 
 def _parsed(content: bytes, place: str) -> Any:
@@ -67,7 +64,7 @@ def _parsed(content: bytes, place: str) -> Any:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{place}: not UTF-8, at byte {error.start}"
-        raise ArgumentError(message) from None
+        raise ConfigurationError(message) from None
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -79,10 +76,10 @@ def _parsed(content: bytes, place: str) -> Any:
             f"{place}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}\n"
             f"  {excerpt}\n  {pointer}"
         )
-        raise ArgumentError(message) from None
+        raise ConfigurationError(message) from None
     except (ValueError, RecursionError) as error:
         message = f"{place}: not JSON: {error}"
-        raise ArgumentError(message) from None
+        raise ConfigurationError(message) from None
 
 
 def _refuse_constant(name: str) -> None:

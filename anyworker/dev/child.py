@@ -23,13 +23,12 @@ from anyworker.dev.cards import card
 from anyworker.dev.messages import Cancel, Declared, Drain, Draining, Import, Link, Refused, Serve, Serving
 from anyworker.dev.sources import sources_of, sources_of_failure
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START, LOG_FORMAT
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.loader import load_all
-from anyworker.fleet.run import EXIT_ABANDONED, EXIT_COULD_NOT_START, check_backend, enter, leave, serve
+from anyworker.fleet.run import check_backend, enter, leave, serve
 from anyworker.fleet.serving import resolve_workers
 from anyworker.fleet.signals import Stage, exit_now
-
-LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
 _FAREWELL_SECONDS = 1.0
 """How long cancelled functions may clean up when the command is gone."""

@@ -7,26 +7,25 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
 
-from anyworker.conductor.models import Workflow
 from anyworker.configuration import Configuration
 from anyworker.dev.console import Console, ConsoleHandler
 from anyworker.dev.plain import PlainView
 from anyworker.dev.process import WorkerProcess
-from anyworker.dev.session import Session
 from anyworker.dev.settings import Settings
 from anyworker.dev.showing import View
-from anyworker.dev.texts import failure_text, output_text
 from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 from anyworker.errors import ConfigurationError
-from anyworker.fleet.run import EXIT_COULD_NOT_START
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START, LOG_FORMAT
 from anyworker.fleet.signals import SignalStages
 
-LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+if TYPE_CHECKING:
+    from anyworker.conductor.models import Workflow
 
 
 def run_dev(settings: Settings) -> int:
@@ -45,25 +44,23 @@ def run_dev(settings: Settings) -> int:
     return status
 
 
-def _run(settings: Settings, console: Console, stages: SignalStages) -> tuple[int, Workflow | None]:
+def _run(settings: Settings, console: Console, stages: SignalStages) -> "tuple[int, Workflow | None]":
     # Begun first: its interpreter starts while this one imports and binds.
-    process = WorkerProcess.begin(settings.backend, settings.level, console.line)
-    session: Session | None = None
-    try:
-        server = _server(settings)
-        server.engine.on_change.append(console.change)
-        with serve_in_thread(settings.port, server, admin=settings.has_admin) as url:
-            console.notice(f"Development server: {url}")
-            session = Session(settings, console, server, url, process)
-            status = anyio.run(session.run, stages)
-            return status, session.finished
-    except ConfigurationError as error:
-        console.problems(f"Cannot start: {problem}" for problem in error.problems)
-        return EXIT_COULD_NOT_START, None
-    finally:
-        process.close()
-        if session is not None:
-            session.close()
+    with contextlib.closing(WorkerProcess.begin(settings.backend, settings.level, console.line)) as process:
+        try:
+            server = _server(settings)
+            server.engine.on_change.append(console.change)
+            with serve_in_thread(settings.port, server, admin=settings.has_admin) as url:
+                console.notice(f"Development server: {url}")
+                # The server answers while this, a client of it, is imported.
+                from anyworker.dev.session import Session  # noqa: PLC0415
+
+                with contextlib.closing(Session(settings, console, server, url, process)) as session:
+                    status = anyio.run(session.run, stages)
+                    return status, session.finished
+        except ConfigurationError as error:
+            console.problems(f"Cannot start: {problem}" for problem in error.problems)
+            return EXIT_COULD_NOT_START, None
 
 
 def _server(settings: Settings) -> DevServer:
@@ -108,7 +105,9 @@ def _logging(console: Console, level: str) -> Iterator[None]:
         logging.root.removeHandler(handler)
 
 
-def _print_result(workflow: Workflow) -> None:
+def _print_result(workflow: "Workflow") -> None:
+    from anyworker.dev.texts import failure_text, output_text  # noqa: PLC0415 - as above
+
     if workflow.status != "COMPLETED":
         name = f"{workflow.workflow_name} {workflow.workflow_id}"
         sys.stderr.buffer.write(f"{name}: {workflow.status}: {failure_text(workflow)}\n".encode())

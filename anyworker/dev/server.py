@@ -9,12 +9,8 @@ from anyworker.conductor.client import ConductorClient
 from anyworker.conductor.models import StartWorkflow, TaskResult, Workflow, WorkflowDef
 from anyworker.context import now_ms
 from anyworker.dev.definitions import Attempt, Definition, Definitions
-from anyworker.errors import AnyworkerError, ConductorError, ConfigurationError, ResponseError
+from anyworker.errors import ConductorError, ConfigurationError, ProcessDied, ResponseError
 from anyworker.policy.outcome import Draft, Failed, HandedBack, to_result
-
-
-class WorkersDied(AnyworkerError):
-    """The process of the workers ended with tasks in hand."""
 
 
 @attrs.frozen
@@ -79,7 +75,7 @@ class Server:
 
 
 def _result(draft: Draft, blame: str | None) -> TaskResult:
-    outcome = HandedBack() if blame is None else Failed(blame, WorkersDied(blame))
+    outcome = HandedBack() if blame is None else Failed(blame, ProcessDied(blame))
     return to_result(outcome, draft, now_ms=now_ms)
 
 

@@ -25,8 +25,8 @@ from anyworker.dev.texts import outcome_text, welcome
 from anyworker.dev.watching import Watcher
 from anyworker.devserver import DevServer
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.fleet import CANCEL_SECONDS
-from anyworker.fleet.run import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.signals import SignalStages, Stage
 
 RELOAD_GRACE = 2.0

@@ -13,15 +13,13 @@ import anyio
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
+from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.fleet import Fleet, FleetStatus
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.serving import ABANDON_SECONDS, UPDATE_RETRY_DELAYS, serving
 from anyworker.fleet.signals import SignalStages, Stage, exit_now
 
 logger = logging.getLogger(__name__)
-
-EXIT_COULD_NOT_START = 3
-EXIT_ABANDONED = 4
 
 
 def run(

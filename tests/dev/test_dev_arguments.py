@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.dev.arguments import ArgumentError, read_definitions, read_input
+from anyworker.dev.arguments import read_definitions, read_input
+from anyworker.errors import ConfigurationError
 
 
 def read(text: str, stdin: bytes = b"") -> dict[str, object]:
@@ -37,7 +38,7 @@ def test_input_is_json_or_a_file_or_standard_input(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_named_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         read(text)
     assert said in str(caught.value)
 
@@ -46,7 +47,7 @@ def test_bad_input_is_named_with_its_place(text: str, said: str) -> None:
 def test_every_text_is_an_object_or_refused(text: str) -> None:
     if text == "-" or text.startswith("@"):
         return
-    with contextlib.suppress(ArgumentError):
+    with contextlib.suppress(ConfigurationError):
         assert isinstance(read(text), dict)
 
 
@@ -69,7 +70,7 @@ def test_files_hold_one_definition_or_a_list(tmp_path: Path) -> None:
 )
 def test_bad_files_are_named(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(content)
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         read_definitions([str(tmp_path / "bad.json")])
     assert str(caught.value).startswith(f"{tmp_path / 'bad.json'}")
     assert said in str(caught.value)
