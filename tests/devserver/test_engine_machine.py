@@ -171,7 +171,8 @@ class EngineMachine(RuleBasedStateMachine):
     def worker_tasks_wait_or_are_in_hand_and_nothing_else(self) -> None:
         for task in self.rig.engine.store.tasks.values():
             if task.task_type in TYPES:
-                is_left_behind = task.status == "TIMED_OUT" and task.message is not None
+                timed_out = task.status in {"TIMED_OUT", "COMPLETED_WITH_ERRORS"}
+                is_left_behind = timed_out and task.message is not None
                 assert is_left_behind or (task.message is not None) == (task.status == "SCHEDULED"), task
 
     @invariant()
