@@ -10,13 +10,15 @@ POSTGRES_STUMBLES = "13: PostgreSQL stores no U+0000 and answers 500"
 NUL = "a\0b"
 
 
-@case("13-a-first-style-answer-has-64-tasks-at-most", only=("first",), why="13: SQL back ends have no cap")
+@case(
+    "13-one-look-of-a-first-style-has-64-tasks-at-most", only=("first",), why="13: SQL back ends have no cap"
+)
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     for _ in range(70):
         await conductor.start(name)
-    first = await conductor.poll(name, count=100, timeout=300)
-    second = await conductor.poll(name, count=100, timeout=300)
+    first = await conductor.poll(name, count=100, timeout=0)
+    second = await conductor.poll(name, count=100, timeout=0)
     assert (len(first), len(second)) == (64, 6)
 
 
@@ -95,7 +97,8 @@ async def _(conductor: Conductor) -> None:
     await conductor.refused(500, "POST", "/tasks", body)
     assert await conductor.ok("POST", "/tasks", body) == task["taskId"]
     assert await conductor.status(workflow_id) == "RUNNING"
-    await conductor.decide(workflow_id)
+    # Its index refuses the output again; the workflow moves on before that.
+    await conductor.request("PUT", f"/workflow/decide/{workflow_id}")
     assert await conductor.status(workflow_id) == "COMPLETED"
 
 

@@ -228,6 +228,11 @@ async def _(conductor: Conductor) -> None:
     workflow_id = await conductor.start(flow)
     await conductor.update(await conductor.take(a), "FAILED")
     await conductor.ok("POST", f"/workflow/{workflow_id}/retry")
+
+    async def is_joining() -> bool:
+        return ("join", "IN_PROGRESS", 0) in await conductor.timeline(workflow_id)
+
+    await conductor.until(is_joining)
     assert await conductor.timeline(workflow_id) == [
         ("fork", "COMPLETED", 0),
         ("a", "FAILED", 0),
