@@ -25,7 +25,7 @@ from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.log_forwarding import forwarding
+from anyworker.runner.log_forwarding import forwarding, log_levels
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
@@ -127,15 +127,6 @@ class _Problems:
             yield
         except ConfigurationError as error:
             self._errors.append(error)
-
-
-def log_levels(workers: Iterable[ResolvedWorker]) -> dict[str, int]:
-    """Return from which level on what functions log goes to their tasks' logs, where it does."""
-    return {
-        resolved.worker.task_definition_name: resolved.options.forward_logs
-        for resolved in workers
-        if resolved.options.forward_logs is not None
-    }
 
 
 def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:

@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from anyworker.context import current_task_context
+from anyworker.options import ResolvedWorker
 
 OWN = "anyworker"
 
@@ -32,6 +33,15 @@ class TaskLogHandler(logging.Handler):
             context.add_log(self.format(record), record.levelno)
         except Exception:  # noqa: BLE001 - a message of the user's may not fit its arguments
             self.handleError(record)
+
+
+def log_levels(workers: Iterable[ResolvedWorker]) -> dict[str, int]:
+    """Return from which level on what functions log goes to their tasks' logs, where it does."""
+    return {
+        resolved.worker.task_definition_name: resolved.options.forward_logs
+        for resolved in workers
+        if resolved.options.forward_logs is not None
+    }
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Ter
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.execution import Execution
+from anyworker.runner.log_forwarding import forwarding, log_levels
 from anyworker.runner.parcel import parcel_of
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
@@ -141,8 +142,9 @@ class TaskRun:
         self._reporter.execution_started(self._execution)
         try:
             outcome: Outcome | None = None
-            with anyio.CancelScope() as scope:
-                outcome = await executor.execute(self._execution, scope)
+            async with forwarding(log_levels([self._resolved])):
+                with anyio.CancelScope() as scope:
+                    outcome = await executor.execute(self._execution, scope)
             self._outcome = self._told(outcome or executor.cut(self._execution))
         finally:
             self._begun.set()

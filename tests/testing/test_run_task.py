@@ -1,5 +1,6 @@
 """run_task: one function, one task, no server, the way of production."""
 
+import logging
 import threading
 from typing import Any
 
@@ -264,6 +265,14 @@ def test_log_lines_beyond_those_of_one_update_are_there() -> None:
             get_task_context().add_log(number)
 
     assert run_task(work).logs == [str(number) for number in range(13)]
+
+
+def test_what_is_logged_is_there_where_the_worker_forwards_it() -> None:
+    def work() -> None:
+        logging.getLogger("shop").warning("low on paper")
+
+    worker = Worker("work", work, forward_logs="WARNING")
+    assert [line.partition("low")[2] for line in run_task(worker).logs] == [" on paper"]
 
 
 def test_progress_tells_when_the_function_wants_to_be_called_again() -> None:
