@@ -92,8 +92,7 @@ def _virtual(backend: Any) -> object:
 
     name, options = (backend, {}) if isinstance(backend, str) else backend
     _, virtual = virtual_backend(name)
-    kept = {key: value for key, value in options.items() if key != "use_uvloop"}
-    return name, kept | virtual
+    return name, options | virtual
 
 
 def _under(time: "VirtualTime", function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:

@@ -82,11 +82,16 @@ def test_without_workers_all_that_are_registered_run() -> None:
     assert Conductor().run(GREETING, {"name": "Ada"}).output == {"text": "HELLO ADA"}
 
 
-def test_a_run_is_over_as_soon_as_the_workflow_is() -> None:
-    started = time.perf_counter()
-    for _ in range(3):
-        Conductor().run(greet, {"name": "Ada"})
-    assert time.perf_counter() - started < 1.0
+@pytest.mark.virtual_time
+async def test_idle_workers_are_left_at_once_and_polls_wait_again_after() -> None:
+    conductor = Conductor()
+    async with conductor.workers(greet):
+        await anyio.sleep(60.3)
+        left = anyio.current_time()
+    assert anyio.current_time() == left
+    async with ConductorClient(conductor.configuration) as client:
+        await client.poll("greet", count=1, timeout=3, worker_id="w")
+    assert anyio.current_time() == left + 3
 
 
 def test_a_workers_own_task_definition_is_registered() -> None:

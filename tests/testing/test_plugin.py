@@ -158,6 +158,18 @@ async def test_deadlock(anyworker_time):
     assert "DeadlockError" in done.stdout, done.stdout
 
 
+def test_tests_that_the_mode_of_pytest_trio_marks_have_virtual_time(tmp_path: Path) -> None:
+    text = """
+import trio
+
+async def test_it(anyworker_time):
+    await trio.sleep(3600)
+    assert anyworker_time.now() == 3600
+"""
+    done = session(tmp_path, "trio", text, "-o", "trio_mode=true")
+    assert "1 passed" in done.stdout, done.stdout
+
+
 def test_a_clock_of_the_tests_own_is_kept(tmp_path: Path) -> None:
     text = """
 import pytest

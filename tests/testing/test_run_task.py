@@ -151,8 +151,9 @@ def test_input_and_output_have_been_json() -> None:
         seen.append(pair)
         return {"pair": (1, 2)}
 
-    assert run_task(work, {"pair": (1, 2)}).output == {"pair": [1, 2]}
-    assert seen == [[1, 2]]
+    outcome = run_task(work, {"pair": (1, 2)})
+    assert outcome.output == {"pair": [1, 2]}
+    assert seen == [outcome.task.input_data["pair"]] == [[1, 2]]
 
 
 def test_an_input_that_json_cannot_hold_is_refused() -> None:
