@@ -26,7 +26,7 @@ async def _(conductor: Conductor) -> None:
     for _ in range(2):
         await conductor.update(await conductor.take(name, timeout=4000), "FAILED")
         with conductor.took(2.0, 2.2):
-            assert await conductor.poll(name, timeout=1500) == []
+            assert await conductor.poll(name, timeout=1000) == []
             task = await conductor.take(name, timeout=4000)
             await conductor.update(task, "IN_PROGRESS")
     await conductor.update(await conductor.take(name), "COMPLETED")
@@ -69,14 +69,14 @@ async def _(conductor: Conductor) -> None:
 @case("11.5-lease-extended-once")
 async def _(conductor: Conductor) -> None:
     workflow_id, task = await conductor.begin(
-        await conductor.single(responseTimeoutSeconds=2, retryDelaySeconds=0)
+        await conductor.single(responseTimeoutSeconds=4, retryDelaySeconds=0)
     )
-    await conductor.elapse(1.5)
+    await conductor.elapse(3)
     await conductor.extend(task)
-    await conductor.elapse(1.5)
+    await conductor.elapse(3)
     await conductor.decide(workflow_id)
     assert (await conductor.task(task))["status"] == "IN_PROGRESS"
-    await conductor.elapse(0.8)
+    await conductor.elapse(1.2)
     await conductor.decide(workflow_id)
     assert (await conductor.task(task))["status"] == "TIMED_OUT"
 

@@ -54,11 +54,11 @@ async def _(conductor: Conductor) -> None:
 
 @case("5.7-timeoutSeconds-with-ALERT_ONLY-does-nothing")
 async def _(conductor: Conductor) -> None:
-    name = await conductor.single(timeoutSeconds=1, responseTimeoutSeconds=1, timeoutPolicy="ALERT_ONLY")
+    name = await conductor.single(timeoutSeconds=2, responseTimeoutSeconds=2, timeoutPolicy="ALERT_ONLY")
     workflow_id, task = await conductor.begin(name)
-    await conductor.elapse(0.8)
+    await conductor.elapse(1)
     await conductor.extend(task)
-    await conductor.elapse(0.4)
+    await conductor.elapse(1.2)
     await conductor.decide(workflow_id)
     assert await conductor.statuses(workflow_id) == ["IN_PROGRESS"]
 
@@ -143,13 +143,13 @@ async def _(conductor: Conductor) -> None:
 
 @case("5.7-pollTimeoutSeconds-waits-for-the-call-back")
 async def _(conductor: Conductor) -> None:
-    name = await conductor.single(pollTimeoutSeconds=2, timeoutPolicy="RETRY", retryDelaySeconds=0)
+    name = await conductor.single(pollTimeoutSeconds=3, timeoutPolicy="RETRY", retryDelaySeconds=0)
     workflow_id, task = await conductor.begin(name)
-    await conductor.update(task, "IN_PROGRESS", callbackAfterSeconds=2)
-    await conductor.elapse(3)
+    await conductor.update(task, "IN_PROGRESS", callbackAfterSeconds=3)
+    await conductor.elapse(4)
     await conductor.decide(workflow_id)
     assert await conductor.statuses(workflow_id) == ["SCHEDULED"]
-    await conductor.elapse(1.2)
+    await conductor.elapse(2.3)
     await conductor.decide(workflow_id)
     assert await conductor.statuses(workflow_id) == ["TIMED_OUT", "SCHEDULED"]
 
@@ -208,15 +208,15 @@ async def _(conductor: Conductor) -> None:
 
 @case("5.7-responseTimeoutSeconds-runs-from-each-poll")
 async def _(conductor: Conductor) -> None:
-    name = await conductor.single(responseTimeoutSeconds=2, retryDelaySeconds=0)
+    name = await conductor.single(responseTimeoutSeconds=3, retryDelaySeconds=0)
     workflow_id, task = await conductor.begin(name)
-    await conductor.elapse(1.2)
+    await conductor.elapse(1.8)
     await conductor.update(task, "IN_PROGRESS")
     await conductor.take(name)
-    await conductor.elapse(1.2)
+    await conductor.elapse(1.8)
     await conductor.decide(workflow_id)
     assert await conductor.statuses(workflow_id) == ["IN_PROGRESS"]
-    await conductor.elapse(1)
+    await conductor.elapse(1.4)
     await conductor.decide(workflow_id)
     assert await conductor.statuses(workflow_id) == ["TIMED_OUT", "SCHEDULED"]
 
