@@ -16,6 +16,8 @@ from anyworker.devserver.queues import queue_name
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 
 RESULTS = ("COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED", "IN_PROGRESS")
+LEFT_BEHIND = frozenset({"TIMED_OUT", "COMPLETED_WITH_ERRORS"})
+"""A task that timed out leaves its message in the queue, also when it is forgiven."""
 LIVE = frozenset({"SCHEDULED", "IN_PROGRESS"})
 OVER = frozenset({"COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"})
 POLICIES = st.sampled_from(["RETRY", "TIME_OUT_WF", "ALERT_ONLY"])
