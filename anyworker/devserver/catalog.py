@@ -96,10 +96,12 @@ class Catalog:
         Raises:
             RequestRefused: 400, 409 (it exists) or 500.
         """
-        wire = self.check_workflow(source, "registerWorkflowDef.arg0")
-        exists = wire["version"] in self._workflows.get(wire["name"], {})
+        wire = read_workflow_definition(source)
+        name, version = wire.get("name"), wire["version"]
+        exists = name is not None and version in self._workflows.get(name, {})
         if exists and not overwrite:
-            raise errors.workflow_exists(wire["name"], wire["version"])
+            raise errors.workflow_exists(wire["name"], version)
+        self.check_workflow(source, "registerWorkflowDef.arg0")
         self._store_workflow(wire, **({"updateTime": now} if exists else {"createTime": now}))
 
     def put_workflows(self, sources: list[Any], now: int) -> list[str]:

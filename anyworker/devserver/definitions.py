@@ -172,7 +172,7 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         workflowStatusListenerEnabled=take.flag("workflowStatusListenerEnabled"),
         ownerEmail=take.text("ownerEmail"),
         timeoutPolicy=take.choice("timeoutPolicy", fields.WORKFLOW_TIMEOUT_POLICY, "ALERT_ONLY"),
-        timeoutSeconds=take.whole("timeoutSeconds"),
+        timeoutSeconds=take.whole("timeoutSeconds", kind="long"),
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),

@@ -173,6 +173,20 @@ class Call:
             raise complaints.bad_flag(name, self.text(name) or "")
         return default
 
+    def raw(self, signature: str) -> bytes:
+        """Return the body, whatever it is.
+
+        Args:
+            signature: The server's method, as its message for a missing body names it.
+
+        Raises:
+            RequestRefused: 500, there is none; 400 or 500, its content type is none.
+        """
+        _check_content_type(self.request.content_type)
+        if not self.request.body:
+            raise complaints.missing_body(signature)
+        return self.request.body
+
     def json(self, signature: str) -> Any:
         """Return the value in the body.
 
@@ -183,9 +197,10 @@ class Call:
             RequestRefused: 500, there is none, or it is not JSON.
         """
         request = self.request
+        if request.body or request.content_type:
+            _check_json(request.content_type)
         if not request.body:
             raise complaints.missing_body(signature)
-        _check_content_type(request.content_type)
         value = decode(request.body)
         if value is None:
             raise complaints.missing_body(signature)
@@ -206,6 +221,8 @@ def whole(name: str, value: str, kind: str) -> int:
     text = "".join(value.split())
     limit = 2 ** (63 if kind in {"long", "java.lang.Long"} else 31)
     try:
+        if "_" in text:
+            raise ValueError  # Python's own
         number = int(text, 16 if text.lower().lstrip("+-").startswith("0x") else 10)
     except ValueError:
         raise complaints.bad_number(name, kind, text) from None
@@ -214,14 +231,28 @@ def whole(name: str, value: str, kind: str) -> int:
     return number
 
 
-def _check_content_type(content_type: str | None) -> None:
-    if content_type is None:
-        raise complaints.wrong_content_type("application/octet-stream")
-    kind = content_type.partition(";")[0].strip()
-    if _JSON_TYPE.fullmatch(kind):
-        return
-    if "/" not in kind:
+def _check_content_type(content_type: str | None) -> str:
+    """Return what a body claims to be, which the server looks at before the body.
+
+    Raises:
+        RequestRefused: 500, it is no content type; 400, it is a pattern of content types.
+    """
+    kind = (content_type or "").partition(";")[0].strip() or "application/octet-stream"
+    main, slash, sub = kind.partition("/")
+    if not slash:
         raise complaints.bad_mime_type(kind)
+    if main == "*":
+        raise errors.bad_request("Content-Type cannot contain wildcard type '*'")
+    if sub.startswith("*"):
+        raise errors.bad_request("Content-Type cannot contain wildcard subtype '*'")
+    return kind
+
+
+def _check_json(content_type: str | None) -> None:
+    if _JSON_TYPE.fullmatch(_check_content_type(content_type)):
+        return
+    if not content_type:
+        raise complaints.wrong_content_type("application/octet-stream")
     charset = "" if "charset" in content_type.lower() else ";charset=UTF-8"
     raise complaints.wrong_content_type(content_type + charset)
 

@@ -132,10 +132,7 @@ class TaskEndpoints:
 
     def add_log(self, call: Call) -> Answer:
         """Add a line to a task's log, as sent."""
-        body = call.request.body
-        if not body:
-            raise complaints.missing_body(_LOG)
-        text = body.decode(errors="replace")
+        text = call.raw(_LOG).decode(errors="replace")
         if (call.request.content_type or "").startswith("application/x-www-form-urlencoded"):
             text = urlencode(parse_qsl(text, keep_blank_values=True))
         self._store.log(LogLine(text, call.variables[0], call.now))
