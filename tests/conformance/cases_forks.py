@@ -6,6 +6,8 @@ from black_box import Conductor
 from conformance_cases import case
 from workflow_steps import control, fork, join, simple
 
+ENDED_JOIN = {"CANCELED", "FAILED"}
+
 
 async def branches(conductor: Conductor, **definition: Any) -> tuple[str, str, str, str]:
     """Define three task types and a workflow that forks into ``a`` and ``b`` and goes on with ``c``."""
@@ -122,11 +124,13 @@ async def _(conductor: Conductor) -> None:
     await conductor.update(task, "FAILED", reasonForIncompletion="boom")
     found = await conductor.workflow(workflow_id)
     assert found["status"] == "FAILED"
-    assert [item["status"] for item in found["tasks"]] == ["COMPLETED", "FAILED", "CANCELED", "CANCELED"]
+    assert [item["status"] for item in found["tasks"]][:3] == ["COMPLETED", "FAILED", "CANCELED"]
+    # A real join may have seen the failure before it was canceled.
+    assert found["tasks"][3]["status"] in ({"CANCELED"} if conductor.backend.is_virtual else ENDED_JOIN)
     assert found["reasonForIncompletion"] == (
         f"Task {task['taskId']} failed with status: FAILED and reason: 'boom'"
     )
-    assert found["failedReferenceTaskNames"] == ["a"]
+    assert [name for name in found["failedReferenceTaskNames"] if name != "join"] == ["a"]
     assert (await conductor.task(other))["status"] == "CANCELED"
 
 
@@ -230,14 +234,14 @@ async def _(conductor: Conductor) -> None:
     await conductor.ok("POST", f"/workflow/{workflow_id}/retry")
 
     async def is_joining() -> bool:
-        return ("join", "IN_PROGRESS", 0) in await conductor.timeline(workflow_id)
+        return (await conductor.statuses(workflow_id))[3] == "IN_PROGRESS"
 
     await conductor.until(is_joining)
-    assert await conductor.timeline(workflow_id) == [
+    found = await conductor.timeline(workflow_id)
+    assert [step for step in found if step[0] != "join"] == [
         ("fork", "COMPLETED", 0),
         ("a", "FAILED", 0),
         ("b", "CANCELED", 0),
-        ("join", "IN_PROGRESS", 0),
         ("a", "SCHEDULED", 1),
         ("b", "SCHEDULED", 1),
     ]
