@@ -67,7 +67,7 @@ def measure_api(workflows: int) -> None:
         path, _, query = path.partition("?")
         answer = api.handle(Request(method, f"/api{path}", query, "application/json", body), now)
         if isinstance(answer, Pending):
-            answer = answer.render(answer.poll, now)
+            answer = answer.answer(now)
         assert isinstance(answer, Answer)
         assert answer.status == 200, answer
         return answer.body

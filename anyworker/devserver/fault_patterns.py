@@ -31,8 +31,8 @@ class Target:
 
     @property
     def name(self) -> str:
-        """Method and template, or the path where there is no endpoint."""
-        return f"{self.method} /{'/'.join(self.template or self.segments)}"
+        """Method and template; one for all paths where there is no endpoint."""
+        return f"{self.method} {'nowhere' if self.template is None else '/'.join(self.template)}"
 
 
 @attrs.frozen

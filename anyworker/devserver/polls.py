@@ -12,6 +12,8 @@ Waiting = Literal["first", "fill"]
 """How a poll waits: ``first`` answers at the first task, as Redis does; ``fill`` holds what it finds until it
 has all it asked for or its time is over, as the SQL back ends do."""
 
+MOST_REMEMBERED = 10_000
+"""Task types, and domains of one, whose last polls are known; the real server forgets none."""
 ACTIVE_FOR = 10_000
 """Milliseconds after its last poll for which a domain counts as active."""
 
@@ -58,8 +60,14 @@ class PollHistory:
 
     def add(self, poll: Poll, now: int) -> None:
         """Note that a poll has ended."""
-        data = PollData(poll.task_type, poll.domain, poll.worker_id, now)
-        self._data.setdefault(poll.task_type, {})[poll.domain] = data
+        # At the end again, so that what was polled least recently stands first.
+        polled = self._data[poll.task_type] = self._data.pop(poll.task_type, {})
+        polled.pop(poll.domain, None)
+        polled[poll.domain] = PollData(poll.task_type, poll.domain, poll.worker_id, now)
+        if len(polled) > MOST_REMEMBERED:
+            del polled[next(iter(polled))]
+        if len(self._data) > MOST_REMEMBERED:
+            del self._data[next(iter(self._data))]
 
     def is_active(self, task_type: str, domain: str, now: int) -> bool:
         """Tell whether a poll of this domain has ended within the last ten seconds."""

@@ -18,6 +18,9 @@ LOOK = 100
 """Milliseconds from one look of a waiting poll of the style ``fill`` to the next."""
 MOST_AT_ONCE = 64
 """Tasks that a poll of the style ``first`` brings at most, as on Redis."""
+MOST_QUEUES = 10_000
+"""Beyond which idle queues are forgotten, the oldest first; the real server keeps all."""
+_SLACK = 64
 _YEAR_10000 = 253_402_300_800_000
 
 
@@ -45,6 +48,19 @@ class Queue:
     def add_ready(self, rank: _Rank, order: int, message: Message) -> None:
         """Make a message deliverable."""
         heapq.heappush(self.ready, (rank, order, message))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in it and nobody waits at it."""
+        return self.size == 0 and not self.polls
+
+    def purge(self) -> None:
+        """Drop what was taken out, once it is more than what is still in."""
+        if len(self.ready) + len(self.delayed) > 2 * self.size + _SLACK:
+            self.ready = [entry for entry in self.ready if entry[-1].task is not None]
+            self.delayed = [entry for entry in self.delayed if entry[-1].task is not None]
+            heapq.heapify(self.ready)
+            heapq.heapify(self.delayed)
 
     def pop(self) -> Message | None:
         """Take the next deliverable message, None if there is none."""
@@ -87,8 +103,16 @@ class Queues:
         name = queue_name(task_type, domain)
         found = self._queues.get(name)
         if found is None:
+            if len(self._queues) >= MOST_QUEUES:
+                self._forget_idle()
             found = self._queues[name] = Queue()
         return found
+
+    def _forget_idle(self) -> None:
+        """Forget idle queues, the oldest first, until a tenth of the room is free."""
+        idle = [name for name, queue in self._queues.items() if queue.is_idle]
+        for name in idle[: MOST_QUEUES // 10]:
+            del self._queues[name]
 
     # Messages
 
@@ -160,7 +184,9 @@ class Queues:
         message.task = None
         if message.delivery is not None:
             self._deadlines.cancel(message.delivery)
-        self._queue(task.task_type, task.domain).size -= 1
+        queue = self._queue(task.task_type, task.domain)
+        queue.size -= 1
+        queue.purge()
 
     # Polls
 

@@ -7,6 +7,9 @@ import attrs
 from anyworker.devserver.errors import no_such_workflow
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 
+MOST_LINES = 10_000
+"""Lines of one task's log, beyond which the oldest are forgotten; the real server keeps all."""
+
 
 @attrs.frozen
 class LogLine:
@@ -103,7 +106,10 @@ class Store:
 
     def log(self, line: LogLine) -> None:
         """Keep a line of a log; the task need not exist."""
-        self._logs.setdefault(line.task_id, []).append(line)
+        lines = self._logs.setdefault(line.task_id, [])
+        lines.append(line)
+        if len(lines) > MOST_LINES:
+            del lines[: MOST_LINES // 10]
         if len(self._logs) > self._max_finished + len(self.tasks):
             del self._logs[next(iter(self._logs))]
 
