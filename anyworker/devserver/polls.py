@@ -60,9 +60,8 @@ class PollHistory:
 
     def add(self, poll: Poll, now: int) -> None:
         """Note that a poll has ended."""
-        # At the end again, so that what was polled least recently stands first.
+        # At the end again, so that the type that was polled least recently stands first.
         polled = self._data[poll.task_type] = self._data.pop(poll.task_type, {})
-        polled.pop(poll.domain, None)
         polled[poll.domain] = PollData(poll.task_type, poll.domain, poll.worker_id, now)
         if len(polled) > MOST_REMEMBERED:
             del polled[next(iter(polled))]
