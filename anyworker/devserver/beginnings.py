@@ -77,6 +77,9 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
     """
     if task.status != "SCHEDULED" or task.workflow.is_terminal:
         return
+    inline = task.input.get("subWorkflowDefinition")
+    if inline is not None and not isinstance(inline, dict):
+        return  # the real server stumbles over it, again and again
     task.poll_count += 1
     task.started = task.updated = now
     source = f"{task.workflow.workflow_id}:{task.task_id}:{task.attempt}"

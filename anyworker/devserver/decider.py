@@ -26,8 +26,6 @@ class _Findings:
     retried: list[TaskRecord] = attrs.field(factory=list)
     coming: dict[str, TaskRecord] = attrs.field(factory=dict)
     """What is to be started, by reference name."""
-    termination: TaskRecord | None = None
-    """A TERMINATE that was carried out."""
     is_waiting: bool = False
     """Whether a task is alive."""
 
@@ -131,8 +129,9 @@ class Decider:
         for task in list(workflow.pending.values()):
             self._look_at(task, found, now)
         is_over = not found.coming and not found.is_waiting and _has_all(workflow)
-        if found.termination is not None or is_over:
-            self._endings.complete(workflow, found.termination, found.forgiven, now)
+        termination = next((task for task in workflow.terminations if task.status == "COMPLETED"), None)
+        if termination is not None or is_over:
+            self._endings.complete(workflow, termination, found.forgiven, now)
             return False
         self._settle(workflow, found, now)
         return self._launcher.launch(workflow, list(found.coming.values()), now)
@@ -148,8 +147,6 @@ class Decider:
                 return
         if task.is_unsuccessful and self._is_retried(task, found, now):
             return
-        if task.step.kind == "TERMINATE" and not task.is_unsuccessful:
-            found.termination = task
         found.executed.append(task)
         self._announce(found, self._scheduler.after(task.workflow, task, now))
 

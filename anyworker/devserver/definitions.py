@@ -12,6 +12,7 @@ from anyworker.devserver.reader import AUDIT, Reader
 
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
+SUB_WORKFLOW_PARAMS = f"{fields.METADATA}.workflow.SubWorkflowParams"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 SCHEMA_DEF = f"{fields.METADATA}.SchemaDef"
 
@@ -166,7 +167,6 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         inputParameters=take.texts("inputParameters"),
         outputParameters=take.mapping("outputParameters"),
         failureWorkflow=take.text("failureWorkflow"),
-        failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
         schemaVersion=take.whole("schemaVersion", 2),
         restartable=take.flag("restartable", default=True),
         workflowStatusListenerEnabled=take.flag("workflowStatusListenerEnabled"),
@@ -175,6 +175,7 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         timeoutSeconds=take.whole("timeoutSeconds", kind="long"),
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
+        failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
         inputSchema=_schema(take.value("inputSchema")),
         outputSchema=_schema(take.value("outputSchema")),
@@ -198,6 +199,26 @@ def _inline(value: object) -> dict[str, Any] | None:
 
 def _schema(value: object) -> dict[str, Any] | None:
     return None if value is None else read_schema(value)
+
+
+def _sub_workflow(value: object) -> dict[str, Any] | None:
+    """Return which workflow a SUB_WORKFLOW runs; one given as a definition has its name and version."""
+    if value is None:
+        return None
+    take = Reader(value, SUB_WORKFLOW_PARAMS)
+    inline = take.value("workflowDefinition")
+    if isinstance(inline, dict):
+        inline = read_workflow_definition(inline)
+    whole = inline if isinstance(inline, dict) else {}
+    return _present(
+        name=whole.get("name", take.text("name")),
+        version=whole.get("version", take.boxed("version")),
+        taskToDomain=take.text_mapping("taskToDomain") or None,
+        workflowDefinition=inline,
+        idempotencyKey=take.text("idempotencyKey"),
+        idempotencyStrategy=fields.IDEMPOTENCY.take(take.value("idempotencyStrategy")),
+        priority=take.value("priority"),
+    )
 
 
 def _branch(value: object) -> list[dict[str, Any]]:
@@ -226,7 +247,7 @@ def read_step(source: object) -> dict[str, Any]:
             _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")
         ],
         startDelay=take.whole("startDelay"),
-        subWorkflowParam=take.mapping("subWorkflowParam") or None,
+        subWorkflowParam=_sub_workflow(take.value("subWorkflowParam")),
         joinOn=take.texts("joinOn"),
         sink=take.text("sink"),
         optional=take.flag("optional"),

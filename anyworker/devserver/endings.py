@@ -53,6 +53,8 @@ class Endings:
         if not isinstance(reason, str) or not reason.strip():
             reason = f"Workflow is {status} by TERMINATE task: {termination.task_id}"
         if status != "COMPLETED":
+            termination.is_executed = True
+            workflow.pending.pop(termination.task_id, None)
             self.end(workflow, Ending(status, reason, termination), now)
             return
         self._sum_up(workflow, Ending("COMPLETED", reason), forgiven)
@@ -121,9 +123,7 @@ class Endings:
     def _compute_output(self, workflow: WorkflowRecord) -> None:
         if not workflow.tasks:
             return
-        termination = next(
-            (t for t in workflow.tasks if t.step.kind == "TERMINATE" and t.status == "COMPLETED"), None
-        )
+        termination = next((task for task in workflow.terminations if task.status == "COMPLETED"), None)
         if termination is not None:
             workflow.output = dict(termination.output)
         elif workflow.plan.outputs:

@@ -267,3 +267,8 @@ WORKFLOW_TIMEOUT_POLICY = Choice(
     f"{METADATA}.workflow.WorkflowDef$TimeoutPolicy", ("TIME_OUT_WF", "ALERT_ONLY")
 )
 SCHEMA_TYPE = Choice(f"{METADATA}.SchemaDef$Type", ("JSON", "AVRO", "PROTOBUF"))
+IDEMPOTENCY = Choice(
+    f"{METADATA}.workflow.IdempotencyStrategy",
+    ("FAIL", "RETURN_EXISTING", "FAIL_ON_RUNNING"),
+    ("FAIL_ON_RUNNING", "RETURN_EXISTING", "FAIL"),
+)

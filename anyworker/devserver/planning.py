@@ -7,11 +7,7 @@ import attrs
 import msgspec
 
 from anyworker.devserver import errors
-from anyworker.devserver.definitions import (
-    TaskDefinition,
-    read_task_definition,
-    read_workflow_definition,
-)
+from anyworker.devserver.definitions import TaskDefinition, read_task_definition
 from anyworker.devserver.jsontext import encode
 from anyworker.devserver.plans import Plan, Step
 from anyworker.devserver.validation import all_steps
@@ -148,14 +144,13 @@ def _definitions_inside(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield every task of the workflow definition that a SUB_WORKFLOW carries."""
     inline = (item.get("subWorkflowParam") or {}).get("workflowDefinition")
     if item["type"] == "SUB_WORKFLOW" and isinstance(inline, dict):
-        yield from all_steps(read_workflow_definition(inline)["tasks"])
+        yield from all_steps(inline["tasks"])
 
 
 def _with_version(item: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
     """Return a SUB_WORKFLOW's task with the version that was the latest when its workflow started."""
     param = item.get("subWorkflowParam") or {}
-    inline = param.get("workflowDefinition")
-    if param.get("version") is not None or isinstance(inline, dict):
+    if param.get("version") is not None:
         return item
     version = definitions.latest_version(str(param.get("name")))
     if version is None:

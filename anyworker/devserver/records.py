@@ -46,6 +46,8 @@ class WorkflowRecord:
     parent_id: str | None = None
     """The workflow that this one is a part of."""
     parent_task_id: str | None = None
+    terminations: list["TaskRecord"] = attrs.field(factory=list)
+    """Its tasks of the kind TERMINATE."""
     latest: dict[str, "TaskRecord"] = attrs.field(factory=dict)
     """The last attempt under each reference name."""
     pending: dict[str, "TaskRecord"] = attrs.field(factory=dict)
@@ -78,6 +80,8 @@ class WorkflowRecord:
         """Add a task after the others."""
         self.tasks.append(task)
         self.latest[task.reference] = task
+        if task.step.kind == "TERMINATE":
+            self.terminations.append(task)
         if task.is_pending:
             self.pending[task.task_id] = task
 
@@ -86,6 +90,7 @@ class WorkflowRecord:
         self.tasks = tasks
         self.latest = {task.reference: task for task in tasks}
         self.pending = {task.task_id: task for task in tasks if task.is_pending}
+        self.terminations = [task for task in tasks if task.step.kind == "TERMINATE"]
 
     def short(self) -> str:
         """Return how messages call it."""

@@ -10,11 +10,6 @@ from anyworker.devserver.plans import Plan
 from anyworker.devserver.reader import Reader
 
 START_REQUEST = f"{fields.METADATA}.workflow.StartWorkflowRequest"
-_IDEMPOTENCY = fields.Choice(
-    f"{fields.METADATA}.workflow.IdempotencyStrategy",
-    ("FAIL", "RETURN_EXISTING", "FAIL_ON_RUNNING"),
-    ("FAIL_ON_RUNNING", "RETURN_EXISTING", "FAIL"),
-)
 
 
 def read_start(engine: Engine, source: object) -> Start:
@@ -55,7 +50,7 @@ def _check_the_unused(take: Reader) -> None:
     """Refuse wrong types in fields that have no effect, as the server does."""
     for key in ("createdBy", "idempotencyKey"):
         take.text(key)
-    _IDEMPOTENCY.take(take.value("idempotencyStrategy"))
+    fields.IDEMPOTENCY.take(take.value("idempotencyStrategy"))
 
 
 def _plan(engine: Engine, name: str, version: int | None, inline: dict[str, Any] | None) -> Plan:

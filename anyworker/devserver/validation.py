@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from anyworker.devserver import step_rules
 from anyworker.devserver.errors import Violation
 
 _PIECES = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")
@@ -58,12 +59,7 @@ def workflow_definition(wire: dict[str, Any], path: str) -> Iterator[Violation]:
             "workflowDef schemaVersion: 2 is only supported",
             str(wire["schemaVersion"]),
         )
-    for position, step in enumerate(wire["tasks"]):
-        at = f"{path}.tasks[{position}]"
-        yield from _required(step, at, "name", "WorkflowTask name cannot be empty or null")
-        yield from _required(
-            step, at, "taskReferenceName", "WorkflowTask taskReferenceName name cannot be empty or null"
-        )
+    yield from step_rules.steps(wire["tasks"], f"{path}.tasks")
     steps = list(all_steps(wire["tasks"]))
     yield from _unique_references(steps, wire.get("name"), path)
     known = {step.get("taskReferenceName") for step in steps} | {"workflow"}
