@@ -4,12 +4,14 @@ import uuid
 from typing import Any
 
 import attrs
+import msgspec
 
 from anyworker.devserver import definitions, errors, payloads
+from anyworker.devserver.jsontext import encode
+from anyworker.devserver.model_views import model_view
 from anyworker.devserver.plans import Plan
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.state import Decide, State
-from anyworker.devserver.views import workflow_view
+from anyworker.devserver.state import Decide, Internalize, State
 
 
 @attrs.frozen
@@ -90,6 +92,7 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
             child, child_id = None, state.new_id()
         if child is None:
             child = begin(state, _child_of(state, task), child_id, now)
+            _share_input(task, child)
             state.later(Decide(child))
     except errors.RequestRefused as refused:
         task.reason = refused.message
@@ -99,6 +102,14 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
     task.reason, task.sub_workflow_id = None, child.workflow_id
     task.output = {**task.output, "subWorkflowId": child.workflow_id}
     task.become("IN_PROGRESS", now)
+
+
+def _share_input(task: TaskRecord, child: WorkflowRecord) -> None:
+    """Let the task show what the input template of its workflow has added, as on the real server."""
+    if task.input.get("subWorkflowDefinition") is not None:
+        return
+    shared = {"workflowInput": child.input} if task.input.get("workflowInput") else child.input
+    task.input = {**task.input, **shared}
 
 
 def _child_of(state: State, task: TaskRecord) -> Start:
@@ -133,7 +144,10 @@ def start_failure_workflow(state: State, failed: WorkflowRecord, now: int) -> No
     """Start the workflow that deals with a failure; its id, or what prevented it, is put out."""
     name = failed.plan.failure_workflow or ""
     if name.startswith("$"):
-        name = str(failed.input.get(name.split(".")[2].rstrip("}")))
+        # The real server takes what follows the second dot: $workflow.input.name works, with braces nothing.
+        name = str(failed.input.get([*name.split("."), "", ""][2]) or "")
+    if not name:
+        return
     told: dict[str, Any] = {
         **failed.input,
         "workflowId": failed.workflow_id,
@@ -142,7 +156,7 @@ def start_failure_workflow(state: State, failed: WorkflowRecord, now: int) -> No
     }
     if failed.failed_task_id is not None:
         told["failureTaskId"] = failed.failed_task_id
-    told["failedWorkflow"] = workflow_view(failed, now)
+    told["failedWorkflow"] = msgspec.Raw(encode(model_view(failed, now)))
     version = failed.plan.failure_workflow_version
     try:
         plan = state.catalog.plan(name, version)
@@ -157,4 +171,15 @@ def start_failure_workflow(state: State, failed: WorkflowRecord, now: int) -> No
     else:
         told_id = started.workflow_id
         state.later(Decide(started))
+        state.later(Internalize(started))
     failed.output = {**failed.output, "conductor.failure_workflow": told_id}
+
+
+def internalize(workflow: WorkflowRecord) -> None:
+    """Let expressions see into the failed workflow that a failure workflow was given.
+
+    On the real server its first tasks do not see into it: it becomes JSON only when it is stored.
+    """
+    failed = workflow.input.get("failedWorkflow")
+    if isinstance(failed, msgspec.Raw):
+        workflow.input = {**workflow.input, "failedWorkflow": msgspec.json.decode(failed)}

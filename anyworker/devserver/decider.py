@@ -82,6 +82,9 @@ class Decider:
     ) -> None:
         """Go on with a workflow that had ended.
 
+        As on the real server, a further attempt of a permissive task that the decider has gone past is gone
+        past as well, and an attempt shares its input with the one before it.
+
         Args:
             workflow: What goes on.
             joins: JOINs that wait again.
@@ -98,9 +101,10 @@ class Decider:
                 task.become("IN_PROGRESS", now)
                 continue
             again = self._scheduler.attempt_after(task, now)
-            again.updated = now
+            again.updated, again.is_executed = now, task.is_executed
             attempts.append(again)
             task.is_retried = task.is_executed = True
+            task.input = again.input
         workflow.keep(workflow.tasks)
         self._launcher.launch(workflow, attempts, now)
         self.watch_all(workflow, now)
@@ -219,8 +223,10 @@ class Decider:
 
 
 def _has_all(workflow: WorkflowRecord) -> bool:
-    """Tell whether every step of the top level has come to its end."""
+    """Tell whether every step of the top level was begun and nothing is alive."""
     latest = workflow.latest
-    return bool(workflow.tasks) and all(
-        (task := latest.get(step.reference)) is not None and task.is_terminal for step in workflow.plan.steps
+    return (
+        bool(latest)
+        and all(step.reference in latest for step in workflow.plan.steps)
+        and all(task.is_terminal for task in latest.values())
     )

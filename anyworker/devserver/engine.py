@@ -31,6 +31,7 @@ from anyworker.devserver.state import (
     Decide,
     EndChild,
     EvaluateJoins,
+    Internalize,
     Job,
     StartChild,
     StartFailureWorkflow,
@@ -161,6 +162,8 @@ class Engine:
                 self.families.child_ended(child, now)
             case StartFailureWorkflow(failed):
                 beginnings.start_failure_workflow(self._state, failed, now)
+            case Internalize(workflow):
+                beginnings.internalize(workflow)
             case _:
                 assert_never(job)
 

@@ -6,7 +6,7 @@ from anyworker.devserver.endings import Endings
 from anyworker.devserver.launching import Launcher
 from anyworker.devserver.limits import Ending
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.state import Decide, State
+from anyworker.devserver.state import Decide, EvaluateJoins, State
 from anyworker.devserver.store import LogLine
 
 _STATUS_OF_TASK = {
@@ -36,11 +36,12 @@ class Families:
         if task is None:
             return
         if not task.is_terminal and child.is_terminal:
-            task.output = {**task.output, **child.output}
+            task.output = {**task.output, **child.output, "subWorkflowId": child.workflow_id}
             if child.status != "COMPLETED":
                 cause = "null" if child.reason is None else child.reason
                 task.reason = f"Sub workflow {child.short()} failure reason: {cause}"
             self._launcher.close(task, _STATUS_OF_TASK[child.status], now)
+        self._state.later(EvaluateJoins(task.workflow))
         self._state.later(Decide(task.workflow))
 
     def _parent_task(self, child: WorkflowRecord) -> TaskRecord | None:

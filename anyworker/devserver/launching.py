@@ -133,7 +133,7 @@ class Launcher:
 
     def watch(self, task: TaskRecord, now: int) -> None:
         """See to it that the workflow is decided when the next limit of a live task is reached."""
-        due = None if task.is_terminal else next_due(task)
+        due = next_due(task) if task.is_pending and not task.is_terminal else None
         if task.due is not None:
             if task.due.at == due and task.due.action is not None:
                 return

@@ -56,7 +56,14 @@ class StartFailureWorkflow:
     failed: WorkflowRecord
 
 
-Job = Decide | EvaluateJoins | StartChild | EndChild | ChildEnded | StartFailureWorkflow
+@attrs.frozen
+class Internalize:
+    """Let expressions see into what a failure workflow was given."""
+
+    workflow: WorkflowRecord
+
+
+Job = Decide | EvaluateJoins | StartChild | EndChild | ChildEnded | StartFailureWorkflow | Internalize
 """What the real server does in the background; here it is done before the request is answered."""
 
 
