@@ -147,6 +147,8 @@ class Api:
         add("PUT", "/api/workflow/{id}/resume", workflows.resume)
         add("POST", "/api/workflow/{id}/retry", workflows.retry)
         add("POST", "/api/workflow/{id}/restart", workflows.restart)
+        add("POST", "/api/workflow/{id}/rerun", workflows.rerun)
+        add("PUT", "/api/workflow/{id}/skiptask/{reference}", workflows.skip)
         add("POST", "/api/workflow/{id}/resetcallbacks", workflows.reset_callbacks)
 
     def _add_reading(self, reading: ReadingEndpoints) -> None:

@@ -82,8 +82,7 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
     inline = task.input.get("subWorkflowDefinition")
     if inline is not None and not isinstance(inline, dict):
         return  # the real server stumbles over it, again and again
-    task.poll_count += 1
-    task.started = task.updated = now
+    task.updated = now
     source = f"{task.workflow.workflow_id}:{task.task_id}:{task.attempt}"
     child_id = str(uuid.uuid3(uuid.NAMESPACE_OID, source))
     try:
@@ -101,7 +100,12 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
         return
     task.reason, task.sub_workflow_id = None, child.workflow_id
     task.output = {**task.output, "subWorkflowId": child.workflow_id}
-    task.become("IN_PROGRESS", now)
+    if child.status == "COMPLETED":
+        task.output = {**task.output, **child.output}
+        task.close("COMPLETED", now)
+        state.later(Decide(task.workflow))
+    else:
+        task.become("IN_PROGRESS", now)
 
 
 def _share_input(task: TaskRecord, child: WorkflowRecord) -> None:

@@ -6,10 +6,10 @@ import attrs
 
 from anyworker.devserver import joins, limits
 from anyworker.devserver.endings import Endings
-from anyworker.devserver.launching import Launcher
+from anyworker.devserver.launching import IMMEDIATE_KINDS, Launcher, carry_out
 from anyworker.devserver.limits import WorkflowEnds
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.scheduling import Scheduler
+from anyworker.devserver.scheduling import Scheduler, following_step
 from anyworker.devserver.state import Decide, EvaluateJoins, State
 
 SWEEP_AFTER = 30_000
@@ -26,6 +26,8 @@ class _Findings:
     retried: list[TaskRecord] = attrs.field(factory=list)
     coming: dict[str, TaskRecord] = attrs.field(factory=dict)
     """What is to be started, by reference name."""
+    left: list[TaskRecord] = attrs.field(factory=list)
+    """What the server is to carry out once more."""
     is_waiting: bool = False
     """Whether a task is alive."""
 
@@ -138,10 +140,15 @@ class Decider:
             self._endings.complete(workflow, termination, found.forgiven, now)
             return False
         self._settle(workflow, found, now)
-        return self._launcher.launch(workflow, list(found.coming.values()), now)
+        is_changed = self._launcher.launch(workflow, list(found.coming.values()), now)
+        for task in found.left:
+            carry_out(task, now)
+        return is_changed or bool(found.left)
 
     def _look_at(self, task: TaskRecord, found: _Findings, now: int) -> None:
         if not task.is_terminal:
+            if task.step.kind in IMMEDIATE_KINDS:
+                found.left.append(task)
             if task.due is None or task.due.at > now:
                 found.is_waiting = True
                 return
@@ -223,10 +230,12 @@ class Decider:
 
 
 def _has_all(workflow: WorkflowRecord) -> bool:
-    """Tell whether every step of the top level was begun and nothing is alive."""
+    """Tell whether every step that is to be done was begun, and nothing is alive."""
     latest = workflow.latest
+    followers = (following_step(workflow, task.step) for task in latest.values())
     return (
         bool(latest)
         and all(step.reference in latest for step in workflow.plan.steps)
         and all(task.is_terminal for task in latest.values())
+        and all(step is None or step.reference in latest for step in followers)
     )

@@ -78,7 +78,7 @@ class Engine:
         admission = Admission(keeps_place=waiting == "fill", rate_limits=rate_limits)
         self.queues = Queues(waiting, self._deadlines, admission, postpone, self._take)
         self._watches = Watches(self._deadlines)
-        self._state = State(
+        self.state = State(
             catalog=self.catalog,
             store=self.store,
             queues=self.queues,
@@ -87,11 +87,11 @@ class Engine:
             jitter=self._jitter,
             listeners=self.on_change,
         )
-        self.launcher = Launcher(self._state)
-        self._updates = Updates(self._state, self.launcher)
-        self.endings = Endings(self._state, self.launcher)
-        self.families = Families(self._state, self.endings, self.launcher)
-        self.decider = Decider(self._state, self.endings, self.launcher, Scheduler(self._state))
+        self.launcher = Launcher(self.state)
+        self._updates = Updates(self.state, self.launcher)
+        self.endings = Endings(self.state, self.launcher)
+        self.families = Families(self.state, self.endings, self.launcher)
+        self.decider = Decider(self.state, self.endings, self.launcher, Scheduler(self.state))
 
     # Time
 
@@ -122,7 +122,7 @@ class Engine:
             RequestRefused: 500, the input is over the limit.
         """
         self.advance(now)
-        workflow = beginnings.begin(self._state, request, self.new_id(), now)
+        workflow = beginnings.begin(self.state, request, self.new_id(), now)
         try:
             self.decide(workflow, now)
         except errors.RequestRefused:
@@ -143,7 +143,7 @@ class Engine:
 
     def settle(self, now: int) -> None:
         """Do what is to be done in the background, until nothing is; nobody is told of refusals there."""
-        jobs = self._state.jobs
+        jobs = self.state.jobs
         while jobs:
             with contextlib.suppress(errors.RequestRefused):
                 self._do(jobs.popleft(), now)
@@ -155,17 +155,29 @@ class Engine:
             case EvaluateJoins(workflow):
                 self.decider.evaluate_joins(workflow, now)
             case StartChild(task):
-                beginnings.start_child(self._state, task, now)
+                beginnings.start_child(self.state, task, now)
             case EndChild(child, reason):
                 self.families.end_child(child, reason, now)
             case ChildEnded(child):
                 self.families.child_ended(child, now)
             case StartFailureWorkflow(failed):
-                beginnings.start_failure_workflow(self._state, failed, now)
+                beginnings.start_failure_workflow(self.state, failed, now)
             case Internalize(workflow):
                 beginnings.internalize(workflow)
             case _:
                 assert_never(job)
+
+    def forget_tasks(self, workflow: WorkflowRecord, after: TaskRecord | None = None) -> None:
+        """Forget the tasks of a workflow, all of them or those that came after one of them."""
+        kept: list[TaskRecord] = []
+        for task in workflow.tasks:
+            if after is not None and task.seq <= after.seq:
+                kept.append(task)
+                continue
+            self.queues.remove(task)
+            self.launcher.forget(task)
+            self.store.remove_task(task)
+        workflow.keep(kept)
 
     def forget(self, workflow: WorkflowRecord) -> None:
         """Forget a workflow, whatever its state."""
@@ -247,7 +259,7 @@ class Engine:
             return task
         if task.reference in workflow.plan.lazy and task.status == "COMPLETED":
             self.decider.sweep_later(workflow, now)
-            self._state.later(EvaluateJoins(workflow))
+            self.state.later(EvaluateJoins(workflow))
             self.settle(now)
         else:
             self.decide(workflow, now)

@@ -208,6 +208,28 @@ def workflow_not_terminal(workflow: str, status: str, operation: str) -> Request
     return conflict(f"Workflow: {workflow}.{status} is not in terminal state, unable to {operation}.")
 
 
+def no_task_to_rerun(task_id: str | None) -> RequestRefused:
+    """Refuse to rerun a workflow from a task that neither it nor a sub-workflow has."""
+    return bad_request(f"Task {_shown(task_id)} not found")
+
+
+def nothing_to_skip_in(workflow_id: str, reference: str) -> RequestRefused:
+    """Refuse to skip a task of a workflow that is not running."""
+    return failure(
+        f"The workflow {workflow_id} is not running so the task referenced by {reference} cannot be skipped"
+    )
+
+
+def nothing_to_skip(reference: str, workflow: str) -> RequestRefused:
+    """Refuse to skip a task that the definition does not have."""
+    return failure(f"The task referenced by {reference} does not exist in the WorkflowDefinition {workflow}")
+
+
+def too_late_to_skip(reference: str) -> RequestRefused:
+    """Refuse to skip a task that the workflow has already."""
+    return failure(f"The task referenced {reference} has already been processed, cannot be skipped")
+
+
 def workflow_not_restartable(workflow: str, status: str) -> RequestRefused:
     """Refuse to restart a workflow whose definition forbids it."""
     return not_found(f"Workflow: {workflow}.{status} is non-restartable")

@@ -8,6 +8,10 @@ from anyworker.devserver.limits import Ending, WorkflowEnds, next_due
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.state import Decide, StartChild, State
 
+IMMEDIATE_KINDS = frozenset({"SET_VARIABLE", "SWITCH", "TERMINATE"})
+"""Kinds that the server carries out at once."""
+_NEXT_LOOK = 30
+"""Seconds after which the real server looks again at a task of its own, shown by the task."""
 _TERMINATION_STATUSES = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
 
 
@@ -66,9 +70,9 @@ class Launcher:
             return True
         if task.started == 0:
             task.started = now
-        if step.kind in {"SET_VARIABLE", "SWITCH", "TERMINATE"}:
+        if step.kind in IMMEDIATE_KINDS:
             task.become("IN_PROGRESS", now)
-            _carry_out(task, now)
+            carry_out(task, now)
             return True
         task.updated = 0
         task.become(task.status, now)
@@ -89,6 +93,8 @@ class Launcher:
         match task.step.kind:
             case "SUB_WORKFLOW" if task.status == "SCHEDULED":
                 self._alarm(task, now + delay, self._start_child)
+            case "JOIN" if task.status == "SCHEDULED":
+                task.started = now  # and no more: the real server takes it up and never evaluates it
             case "WAIT" if task.status == "SCHEDULED":
                 self._alarm(task, now + delay, self._start_waiting)
             case "WAIT" if task.wait_until > 0:
@@ -102,12 +108,16 @@ class Launcher:
             deadlines.cancel(task.alarm)
         task.alarm = deadlines.add(at, functools.partial(action, task))
 
-    def _start_child(self, task: TaskRecord, _: int) -> None:
+    def _start_child(self, task: TaskRecord, now: int) -> None:
+        task.poll_count += 1
+        task.started = now
         self._state.later(StartChild(task))
 
     def _start_waiting(self, task: TaskRecord, now: int) -> None:
         if not task.is_terminal:
             task.updated = now
+            left = (task.wait_until - now) // 1000
+            task.callback_after = max(left, 1) if task.wait_until > 0 else _NEXT_LOOK
             task.become("IN_PROGRESS", now)
             self.watch(task, now)
             self.resume(task, 0, now)
@@ -157,7 +167,7 @@ class Launcher:
         return None if domains[-1].upper() == "NO_DOMAIN" else domains[-1]
 
 
-def _carry_out(task: TaskRecord, now: int) -> None:
+def carry_out(task: TaskRecord, now: int) -> None:
     """Do what the server does at once."""
     status = "COMPLETED"
     match task.step.kind:

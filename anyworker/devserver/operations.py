@@ -86,8 +86,8 @@ class Operations:
             if failed is None:
                 return
             workflow = self._innermost(failed)
-        self._retry(workflow, now)
-        self._engine.families.wake_parents(workflow, "retried", self._retry, now)
+        self.retry_in_place(workflow, now)
+        self._engine.families.wake_parents(workflow, "retried", self.retry_in_place, now)
         self._engine.decide(workflow, now)
 
     def _innermost(self, failed: TaskRecord) -> WorkflowRecord:
@@ -98,7 +98,12 @@ class Operations:
         cause = None if child is None else next((task for task in child.tasks if task.is_unsuccessful), None)
         return failed.workflow if cause is None else self._innermost(cause)
 
-    def _retry(self, workflow: WorkflowRecord, now: int) -> None:
+    def retry_in_place(self, workflow: WorkflowRecord, now: int) -> None:
+        """Give what did not succeed in an ended workflow a further attempt; nothing is decided yet.
+
+        Raises:
+            RequestRefused: 409, there is nothing to retry.
+        """
         chosen: dict[str, TaskRecord] = {}
         reopened: list[TaskRecord] = []
         for task in workflow.tasks:
@@ -135,16 +140,13 @@ class Operations:
         if workflow.status == "COMPLETED" and not plan.restartable:
             raise errors.workflow_not_restartable(workflow.short(), workflow.status)
         self._store.revive(workflow)
-        for task in workflow.tasks:
-            self._engine.queues.forget(task)
-        self._store.remove_tasks(workflow)
-        workflow.keep([])
+        self._engine.forget_tasks(workflow)
         workflow.plan, workflow.output = plan, {}
         workflow.reason, workflow.failed_task_id, workflow.created = None, None, now
         workflow.ended = workflow.retried = 0
         workflow.become("RUNNING", now)
         self._engine.decide(workflow, now)
-        self._engine.families.wake_parents(workflow, "restarted", self._retry, now)
+        self._engine.families.wake_parents(workflow, "restarted", self.retry_in_place, now)
         self._engine.settle(now)
 
     def _latest(self, workflow: WorkflowRecord) -> Plan:

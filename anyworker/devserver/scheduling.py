@@ -53,17 +53,12 @@ class Scheduler:
         """Return the tasks that follow a task that is over, as :meth:`tasks_for`."""
         if task.step.kind == "SWITCH" and "hasChildren" in task.input:
             return []
-        return self._from(workflow, task.step.following, now)
+        step = following_step(workflow, task.step)
+        return [] if step is None else self.tasks_for(workflow, step, now)
 
     def first(self, workflow: WorkflowRecord, now: int) -> list[TaskRecord]:
         """Return the tasks that a workflow begins with, as :meth:`tasks_for`."""
-        return self._from(workflow, workflow.plan.steps[0], now)
-
-    def _from(self, workflow: WorkflowRecord, step: Step | None, now: int) -> list[TaskRecord]:
-        while step is not None and (task := workflow.latest.get(step.reference)) is not None:
-            if task.status != "SKIPPED":
-                break
-            step = step.following
+        step = _unskipped(workflow, workflow.plan.steps[0])
         return [] if step is None else self.tasks_for(workflow, step, now)
 
     # Kinds of steps
@@ -197,3 +192,16 @@ class Scheduler:
         self, workflow: WorkflowRecord, declared: dict[str, Any], task_id: str | None = None
     ) -> dict[str, Any]:
         return parameters(declared, functools.partial(scope_of, workflow), task_id)
+
+
+def following_step(workflow: WorkflowRecord, step: Step) -> Step | None:
+    """Return the step after another one, past those that are skipped; None after the last."""
+    return _unskipped(workflow, step.following)
+
+
+def _unskipped(workflow: WorkflowRecord, step: Step | None) -> Step | None:
+    while step is not None and (task := workflow.latest.get(step.reference)) is not None:
+        if task.status != "SKIPPED":
+            break
+        step = step.following
+    return step

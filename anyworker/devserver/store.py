@@ -91,10 +91,14 @@ class Store:
     def remove_tasks(self, workflow: WorkflowRecord) -> None:
         """Forget the tasks of a workflow and their logs."""
         for task in workflow.tasks:
-            self.tasks.pop(task.task_id, None)
-            self._logs.pop(task.task_id, None)
-            self._payloads.pop(task.external_input or "", None)
-            self._payloads.pop(task.external_output or "", None)
+            self.remove_task(task)
+
+    def remove_task(self, task: TaskRecord) -> None:
+        """Forget a task and its log."""
+        self.tasks.pop(task.task_id, None)
+        self._logs.pop(task.task_id, None)
+        self._payloads.pop(task.external_input or "", None)
+        self._payloads.pop(task.external_output or "", None)
 
     def keep_payload(self, path: str, payload: dict[str, Any]) -> None:
         """Keep a payload that is too large to be shown, until its task or workflow is forgotten."""

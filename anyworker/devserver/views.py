@@ -70,7 +70,7 @@ def task_view(task: TaskRecord, now: int) -> dict[str, Any]:
 def _progress(task: TaskRecord) -> dict[str, Any]:
     step, workflow = task.step, task.workflow
     wire: dict[str, Any] = {
-        "taskType": step.task_type,
+        "taskType": step.name if task.status == "SKIPPED" else step.task_type,
         "status": task.status,
         "inputData": {} if task.external_input else task.input,
         "referenceTaskName": step.reference,
@@ -80,7 +80,7 @@ def _progress(task: TaskRecord) -> dict[str, Any]:
     if workflow.correlation_id is not None:
         wire["correlationId"] = workflow.correlation_id
     wire["pollCount"] = task.poll_count
-    wire["taskDefName"] = step.definition_name
+    wire["taskDefName"] = step.name if task.status == "SKIPPED" else step.definition_name
     wire["scheduledTime"] = task.scheduled
     wire["startTime"] = task.started
     wire["endTime"] = task.ended
@@ -91,10 +91,12 @@ def _progress(task: TaskRecord) -> dict[str, Any]:
     wire["retried"] = task.is_retried
     wire["executed"] = task.is_executed
     wire["callbackFromWorker"] = True
-    is_simple = step.kind == "SIMPLE"
-    wire["responseTimeoutSeconds"] = step.definition.response_timeout_seconds if is_simple else 0
+    is_skipped = task.status == "SKIPPED"
+    has_limit = step.kind == "SIMPLE" and not is_skipped
+    wire["responseTimeoutSeconds"] = step.definition.response_timeout_seconds if has_limit else 0
     wire["workflowInstanceId"] = workflow.workflow_id
-    wire["workflowType"] = workflow.plan.name
+    if not is_skipped:
+        wire["workflowType"] = workflow.plan.name
     wire["taskId"] = task.task_id
     if task.reason is not None:
         wire["reasonForIncompletion"] = task.reason
@@ -107,10 +109,11 @@ def _progress(task: TaskRecord) -> dict[str, Any]:
 def _add_rest(task: TaskRecord, wire: dict[str, Any]) -> None:
     step, definition = task.step, task.step.definition
     wire["outputData"] = {} if task.external_output else task.output
-    wire["workflowTask"] = step.encoded
+    is_skipped = task.status == "SKIPPED"
+    wire["workflowTask"] = step.wire if is_skipped else step.encoded
     if task.domain is not None:
         wire["domain"] = task.domain
-    limits = {} if step.is_system else definition.wire
+    limits = {} if step.is_system or is_skipped else definition.wire
     wire["rateLimitPerFrequency"] = limits.get("rateLimitPerFrequency", 0)
     wire["rateLimitFrequencyInSeconds"] = limits.get("rateLimitFrequencyInSeconds", 0)
     if task.external_input is not None:
@@ -124,5 +127,5 @@ def _add_rest(task: TaskRecord, wire: dict[str, Any]) -> None:
     wire["subworkflowChanged"] = task.is_changed_below
     wire["firstStartTime"] = 0
     wire["executionMetadata"] = _EXECUTION_METADATA
-    wire["taskDefinition"] = definition.encoded
+    wire["taskDefinition"] = None if is_skipped else definition.encoded
     wire["loopOverTask"] = False

@@ -7,6 +7,8 @@ from anyworker.devserver.beginnings import Start
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, as_json, as_text
 from anyworker.devserver.operations import Operations
+from anyworker.devserver.reader import Reader
+from anyworker.devserver.reruns import Rerun, Reruns
 from anyworker.devserver.starting import START_REQUEST, read_start
 from anyworker.devserver.views import task_view, workflow_view
 
@@ -16,6 +18,8 @@ _START_NAMED = (
     f"public java.lang.String {_RESOURCE}.startWorkflow(java.lang.String,java.lang.Integer,java.lang.String,"
     "int,java.util.Map<java.lang.String, java.lang.Object>)"
 )
+RERUN_REQUEST = f"{fields.METADATA}.workflow.RerunWorkflowRequest"
+_RERUN = f"public java.lang.String {_RESOURCE}.rerun(java.lang.String,{RERUN_REQUEST})"
 
 
 class WorkflowEndpoints:
@@ -25,6 +29,7 @@ class WorkflowEndpoints:
         self._engine = engine
         self._store = engine.store
         self._operations = Operations(engine)
+        self._reruns = Reruns(engine, self._operations)
 
     # Starting
 
@@ -119,6 +124,23 @@ class WorkflowEndpoints:
         latest = call.flag("useLatestDefinitions", default=False)
         self._operations.restart(call.variables[0], call.now, latest=latest)
         return NO_CONTENT
+
+    def rerun(self, call: Call) -> Answer:
+        """Run an ended workflow again, from its beginning or from one of its tasks."""
+        take = Reader(call.json(_RERUN), RERUN_REQUEST)
+        request = Rerun(
+            take.text("reRunFromTaskId"),
+            fields.mapping(take.value("taskInput")),
+            fields.mapping(take.value("workflowInput")),
+            take.text("correlationId"),
+        )
+        self._reruns.rerun(call.variables[0], request, call.now)
+        return as_text(call.variables[0])
+
+    def skip(self, call: Call) -> Answer:
+        """Let a workflow pass over a task to come; the body is not looked at, as on the real server."""
+        self._reruns.skip(call.variables[0], call.variables[1], call.now)
+        return EMPTY
 
     def reset_callbacks(self, call: Call) -> Answer:
         """Make waiting call-backs deliverable."""
