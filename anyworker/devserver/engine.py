@@ -174,7 +174,7 @@ class Engine:
             if after is not None and task.seq <= after.seq:
                 kept.append(task)
                 continue
-            self.queues.remove(task)
+            self.queues.forget(task)
             self.launcher.forget(task)
             self.store.remove_task(task)
         workflow.keep(kept)

@@ -6,6 +6,7 @@ import attrs
 
 from anyworker.devserver import fields
 from anyworker.devserver.jsontext import parse_error
+from anyworker.devserver.records import TaskRecord
 
 TASK_RESULT = f"{fields.METADATA}.tasks.TaskResult"
 TASK_EXEC_LOG = f"{fields.METADATA}.tasks.TaskExecLog"
@@ -35,6 +36,30 @@ class Report:
     external_output: str | None = None
     is_large: bool = False
     """Whether the body was so large that the output must be measured."""
+
+    @classmethod
+    def on(
+        cls,
+        task: TaskRecord,
+        status: str,
+        output: dict[str, Any],
+        *,
+        worker_id: str | None = None,
+        is_large: bool = False,
+    ) -> "Report":
+        """Report on a task without naming it: what is not said stays, output is added to what is there."""
+        return cls(
+            workflow_id=task.workflow.workflow_id,
+            task_id=task.task_id,
+            status=status,
+            output={**task.output, **output},
+            reason=task.reason,
+            callback_after=task.callback_after,
+            worker_id=worker_id or task.worker_id,
+            sub_workflow_id=task.sub_workflow_id,
+            external_output=task.external_output,
+            is_large=is_large,
+        )
 
     @classmethod
     def read(cls, source: object, now: int, *, is_large: bool = False) -> "Report":

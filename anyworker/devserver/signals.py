@@ -20,14 +20,7 @@ class Signals:
         task = self.awaited(target)
         if task is None:
             return False
-        report = Report(
-            workflow_id=task.workflow.workflow_id,
-            task_id=task.task_id,
-            status=status,
-            output={**task.output, **output},
-            is_large=is_large,
-        )
-        self._engine.update(report, now)
+        self._engine.update(Report.on(task, status, output, is_large=is_large), now)
         return True
 
     def has_come_to_rest(self, workflow: WorkflowRecord) -> bool:

@@ -110,14 +110,8 @@ class TaskEndpoints:
         task = None if workflow is None else workflow.latest.get(reference)
         if task is None or task.is_terminal:
             return None
-        report = Report(
-            workflow_id=workflow_id,
-            task_id=task.task_id,
-            status=status,
-            output={**task.output, **output},
-            worker_id=call.text("workerid"),
-            is_large=len(call.request.body) > payloads.INLINE_LIMIT,
-        )
+        is_large = len(call.request.body) > payloads.INLINE_LIMIT
+        report = Report.on(task, status, output, worker_id=call.text("workerid"), is_large=is_large)
         self._engine.update(report, call.now)
         return task
 
