@@ -61,7 +61,7 @@ async def _(conductor: Conductor) -> None:
     human = control("HUMAN", "foreign")
     for steps in (
         [switch({"A": [human]})],
-        [switch({}, [human])],
+        [switch({"B": []}, [human])],
         [fork([simple("t", "a")], [human]), join("a", "foreign")],
         [switch({"A": [fork([human], [simple("t", "a")]), join("a")]})],
     ):

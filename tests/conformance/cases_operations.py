@@ -213,7 +213,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.status(workflow_id) == "TERMINATED"
 
 
-@case("8-rerun-from-a-task", broken={"dev": "there is no rerun"})
+@case("8-rerun-from-a-task")
 async def _(conductor: Conductor) -> None:
     first, second = conductor.unique(), conductor.unique()
     await conductor.define(first, second, retryCount=0)
@@ -228,7 +228,7 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.status(workflow_id) == "RUNNING"
 
 
-@case("8-skip-a-future-task", broken={"dev": "there is no skiptask"})
+@case("8-skip-a-future-task")
 async def _(conductor: Conductor) -> None:
     first, second, third = (conductor.unique() for _ in range(3))
     workflow_id = await conductor.start(await conductor.flow(first, second, third))
@@ -241,7 +241,7 @@ async def _(conductor: Conductor) -> None:
     assert found == {first: "COMPLETED", second: "SKIPPED", third: "SCHEDULED"}
 
 
-@case("8-skip-a-task-that-was-scheduled-is-500", broken={"dev": "there is no skiptask"})
+@case("8-skip-a-task-that-was-scheduled-is-500")
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
     workflow_id = await conductor.start(name)

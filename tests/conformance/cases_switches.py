@@ -155,7 +155,7 @@ async def _(conductor: Conductor) -> None:
     assert found["output"] == {"y": 5}
 
 
-@case("9-terminate-needs-a-status", broken={"dev": "it is accepted"})
+@case("9-terminate-needs-a-status")
 async def _(conductor: Conductor) -> None:
     body = {"name": conductor.unique("w"), "tasks": [control("TERMINATE", "end", inputParameters={})]}
     await conductor.refused(400, "POST", "/metadata/workflow", body)

@@ -30,7 +30,7 @@ async def _(conductor: Conductor) -> None:
         assert (task["status"], task["callbackAfterSeconds"]) == ("IN_PROGRESS", seconds), duration
 
 
-@case("9-wait-for-a-bad-duration-is-refused", broken={"dev": "it is accepted"})
+@case("9-wait-for-a-bad-duration-is-refused")
 async def _(conductor: Conductor) -> None:
     for duration in ("soon", "PT1S"):
         body = {"name": conductor.unique("w"), "tasks": [wait(duration=duration)]}
