@@ -272,5 +272,5 @@ def test_terminal_shows_a_table_and_leaves_no_trace_of_it(tmp_path: Path) -> Non
     assert "\x1b[32m" in dev.text, "colours"
     assert "\x1b[2J" not in dev.text, "what a reason holds is only shown"
     assert "\\x1b[2J 日本語" in dev.text
-    assert re.search(r"(^|\n)toiling \d+\r\n", dev.text), "lines of workers stand alone"
+    assert re.search(r"(^|\n|\x1b\[2K)toiling \d+\r\n", dev.text), "lines of workers stand alone"
     assert dev.text.endswith("\x1b[?25h") or "\x1b[?25l" not in dev.text.rpartition("\x1b[?25h")[2]
