@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,14 @@ def crash() -> None:
 class Dev:
     """The command, running."""
 
-    def __init__(self, directory: Path, *words: str, has_terminal: bool = False, stdin: bytes = b"") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *words: str,
+        has_terminal: bool = False,
+        stdin: bytes = b"",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.directory = directory
         if not (directory / "workers.py").exists():
             (directory / "workers.py").write_text(WORKERS)
@@ -73,7 +80,13 @@ class Dev:
         self.err = b""
         self._terminal: int | None = None
         command = [sys.executable, "-m", "anyworker", "dev", "workers.py", *words]
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        environment = {
+            **os.environ,
+            **(settings or {}),
+            "TERM": "xterm-256color",
+            "COLUMNS": "120",
+            "LINES": "30",
+        }
         environment.pop("NO_COLOR", None)
         if has_terminal:
             self._terminal, theirs = pty.openpty()
