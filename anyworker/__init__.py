@@ -1,7 +1,8 @@
 """Structured-concurrency workers for Conductor, on asyncio and trio."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from anyworker.lazy import loader
 
 if TYPE_CHECKING:
     from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
@@ -84,16 +85,7 @@ _HOMES = {
     "anyworker.values.resolve": ("WholeInput",),
     "anyworker.worker": ("Worker", "worker_task"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value: object = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(globals(), _HOMES)
 
 
 def __dir__() -> list[str]:

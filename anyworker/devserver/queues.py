@@ -2,17 +2,13 @@
 
 import functools
 import heapq
-from collections import deque
 from collections.abc import Callable
 
-import attrs
-
 from anyworker.devserver.admission import Admission
-from anyworker.devserver.deadlines import Deadline, Deadlines
+from anyworker.devserver.deadlines import Deadlines
+from anyworker.devserver.line import Line, Rank
 from anyworker.devserver.polls import Poll, PollHistory, Waiting
 from anyworker.devserver.records import Message, TaskRecord
-
-_Rank = tuple[int, int]
 
 LOOK = 100
 """Milliseconds from one look of a waiting poll of the style ``fill`` to the next."""
@@ -20,55 +16,7 @@ MOST_AT_ONCE = 64
 """Tasks that a poll of the style ``first`` brings at most, as on Redis."""
 MOST_QUEUES = 10_000
 """Beyond which idle queues are forgotten, the oldest first; the real server keeps all."""
-_SLACK = 64
 _YEAR_10000 = 253_402_300_800_000
-
-
-@attrs.define(eq=False)
-class Queue:
-    """Tasks of one type and domain, by rank, then by the order they came in."""
-
-    size: int = 0
-    """Waiting and delayed, held ones too."""
-    is_known: bool = False
-    """Whether a task was ever put into it; the server lists no other queues."""
-    ready: list[tuple[_Rank, int, Message]] = attrs.field(factory=list)
-    delayed: list[tuple[int, int, _Rank, Message]] = attrs.field(factory=list)
-    polls: deque[Poll] = attrs.field(factory=deque)
-    look: Deadline | None = None
-    """When a poll looks that may find something."""
-
-    def release(self, now: int) -> None:
-        """Make deliverable what was delayed until now."""
-        while self.delayed and self.delayed[0][0] <= now:
-            _, order, rank, message = heapq.heappop(self.delayed)
-            if message.task is not None:
-                self.add_ready(rank, order, message)
-
-    def add_ready(self, rank: _Rank, order: int, message: Message) -> None:
-        """Make a message deliverable."""
-        heapq.heappush(self.ready, (rank, order, message))
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is in it and nobody waits at it."""
-        return self.size == 0 and not self.polls
-
-    def purge(self) -> None:
-        """Drop what was taken out, once it is more than what is still in."""
-        if len(self.ready) + len(self.delayed) > 2 * self.size + _SLACK:
-            self.ready = [entry for entry in self.ready if entry[-1].task is not None]
-            self.delayed = [entry for entry in self.delayed if entry[-1].task is not None]
-            heapq.heapify(self.ready)
-            heapq.heapify(self.delayed)
-
-    def pop(self) -> Message | None:
-        """Take the next deliverable message, None if there is none."""
-        while self.ready:
-            message = heapq.heappop(self.ready)[2]
-            if message.task is not None:
-                return message
-        return None
 
 
 class Queues:
@@ -95,17 +43,17 @@ class Queues:
         self._admission = admission
         self._postpone = postpone
         self._taken = taken
-        self._queues: dict[str, Queue] = {}
+        self._queues: dict[str, Line] = {}
         self.history = PollHistory()
         self._order = 0
 
-    def _queue(self, task_type: str, domain: str | None) -> Queue:
+    def _queue(self, task_type: str, domain: str | None) -> Line:
         name = queue_name(task_type, domain)
         found = self._queues.get(name)
         if found is None:
             if len(self._queues) >= MOST_QUEUES:
                 self._forget_idle()
-            found = self._queues[name] = Queue()
+            found = self._queues[name] = Line()
         return found
 
     def _forget_idle(self) -> None:
@@ -143,7 +91,7 @@ class Queues:
         queue.add_ready(self._rank(task, at, delay), self._order, message)
         self._feed(queue, now)
 
-    def _rank(self, task: TaskRecord, at: int, delay: int) -> _Rank:
+    def _rank(self, task: TaskRecord, at: int, delay: int) -> Rank:
         """Return what decides who is delivered earlier: the least."""
         priority = task.priority
         if self._waiting == "fill":
@@ -208,12 +156,12 @@ class Queues:
             timeout = -(-timeout // LOOK) * LOOK
         poll.deadline = self._deadlines.add(now + timeout, functools.partial(self._end, queue, poll))
 
-    def _end(self, queue: Queue, poll: Poll, now: int) -> None:
+    def _end(self, queue: Line, poll: Poll, now: int) -> None:
         queue.release(now)
         self._hold(queue, poll)
         self._finish(queue, poll, now)
 
-    def _hold(self, queue: Queue, poll: Poll) -> None:
+    def _hold(self, queue: Line, poll: Poll) -> None:
         most = min(poll.count, MOST_AT_ONCE) if self._waiting == "first" else poll.count
         if most < 0:
             most = queue.size
@@ -224,7 +172,7 @@ class Queues:
     def _is_served(self, poll: Poll) -> bool:
         return len(poll.held) >= (1 if self._waiting == "first" else poll.count)
 
-    def _feed(self, queue: Queue, now: int) -> None:
+    def _feed(self, queue: Line, now: int) -> None:
         """Give what is deliverable to the polls that look now, first come, first served."""
         queue.release(now)
         for poll in list(queue.polls):
@@ -237,7 +185,7 @@ class Queues:
         if queue.polls and queue.ready:
             self._look_later(queue, now)
 
-    def _look_later(self, queue: Queue, now: int) -> None:
+    def _look_later(self, queue: Line, now: int) -> None:
         at = now + min(_until_look(poll, now) or LOOK for poll in queue.polls)
         if queue.look is not None and queue.look.action is not None:
             if queue.look.at <= at:
@@ -245,7 +193,7 @@ class Queues:
             self._deadlines.cancel(queue.look)
         queue.look = self._deadlines.add(at, functools.partial(self._feed, queue))
 
-    def _finish(self, queue: Queue, poll: Poll, now: int) -> None:
+    def _finish(self, queue: Line, poll: Poll, now: int) -> None:
         if poll in queue.polls:
             queue.polls.remove(poll)
         if poll.deadline is not None:

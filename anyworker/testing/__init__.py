@@ -11,8 +11,9 @@
 - `virtual_backend` and `run_virtual` do that for any coroutine.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from anyworker.lazy import loader
 
 if TYPE_CHECKING:
     from anyworker.policy.cancellation import (
@@ -97,16 +98,7 @@ _HOMES = {
     "anyworker.testing.timeline": ("Moment",),
     "anyworker.testing.virtual": ("VirtualTime",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value: object = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(globals(), _HOMES)
 
 
 def __dir__() -> list[str]:
