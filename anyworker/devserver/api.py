@@ -24,6 +24,7 @@ from anyworker.devserver.metadata_endpoints import MetadataEndpoints
 from anyworker.devserver.orkes import Orkes
 from anyworker.devserver.reading_endpoints import ReadingEndpoints
 from anyworker.devserver.routing import Router, WrongMethod
+from anyworker.devserver.search_endpoints import SearchEndpoints
 from anyworker.devserver.synchronous import SynchronousEndpoints
 from anyworker.devserver.task_endpoints import TaskEndpoints
 from anyworker.devserver.upkeep_endpoints import UpkeepEndpoints
@@ -57,6 +58,7 @@ class Api:
         self._add_upkeep(UpkeepEndpoints(engine))
         self._add_workflows(WorkflowEndpoints(engine))
         self._add_reading(ReadingEndpoints(engine))
+        self._add_searches(SearchEndpoints(engine))
         self._add_bulk(BulkEndpoints(engine))
         self._add_synchronous(SynchronousEndpoints(engine))
         self._add_metadata(MetadataEndpoints(engine.catalog))
@@ -114,8 +116,6 @@ class Api:
         add("POST", "/api/tasks/{workflow}/{reference}/{status}/sync", tasks.update_by_reference_sync)
         add("GET", "/api/tasks/poll/{type}", tasks.poll)
         add("GET", "/api/tasks/poll/batch/{type}", tasks.poll_batch)
-        add("GET", "/api/tasks/search", tasks.search)
-        add("GET", "/api/tasks/search-v2", tasks.search_v2)
         add("GET", "/api/tasks/{id}", tasks.read)
         add("POST", "/api/tasks/{id}/log", tasks.add_log)
         add("GET", "/api/tasks/{id}/log", tasks.read_log)
@@ -151,13 +151,20 @@ class Api:
         add("PUT", "/api/workflow/{id}/skiptask/{reference}", workflows.skip)
         add("POST", "/api/workflow/{id}/resetcallbacks", workflows.reset_callbacks)
 
+    def _add_searches(self, searches: SearchEndpoints) -> None:
+        add = self._router.add
+        add("GET", "/api/tasks/search", searches.tasks)
+        add("GET", "/api/tasks/search-v2", searches.tasks_v2)
+        add("GET", "/api/workflow/search", searches.workflows)
+        add("GET", "/api/workflow/search-v2", searches.workflows_v2)
+        add("GET", "/api/workflow/search-by-tasks", searches.by_tasks)
+        add("GET", "/api/workflow/search-by-tasks-v2", searches.by_tasks_v2)
+
     def _add_reading(self, reading: ReadingEndpoints) -> None:
         add = self._router.add
         add("GET", "/api/workflow/running/{name}", reading.running)
         add("GET", "/api/workflow/{name}/correlated/{id}", reading.correlated)
         add("POST", "/api/workflow/{name}/correlated", reading.correlated_by_id)
-        add("GET", "/api/workflow/search", reading.search)
-        add("GET", "/api/workflow/search-v2", reading.search_v2)
 
     def _add_bulk(self, bulk: BulkEndpoints) -> None:
         add = self._router.add

@@ -54,6 +54,7 @@ def begin(state: State, request: Start, workflow_id: str, now: int) -> WorkflowR
         variables=plan.variables,
         parent_id=None if parent is None else parent.workflow.workflow_id,
         parent_task_id=None if parent is None else parent.task_id,
+        task_index=state.store.task_index,
         listeners=state.listeners,
     )
     if found > payloads.WORKFLOW_INPUT_INLINE_LIMIT:

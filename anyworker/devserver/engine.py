@@ -179,16 +179,17 @@ class Engine:
             self.store.remove_task(task)
         workflow.keep(kept)
 
-    def forget(self, workflow: WorkflowRecord) -> None:
-        """Forget a workflow, whatever its state."""
+    def forget(self, workflow: WorkflowRecord, *, archived: bool = False) -> None:
+        """Forget a workflow, whatever its state; searches find one that is archived all the same."""
         for task in workflow.tasks:
             self.queues.forget(task)
             self.launcher.forget(task)
         for deadline in (workflow.check, workflow.sweep):
             if deadline is not None:
                 self._deadlines.cancel(deadline)
-        workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
-        self.store.remove(workflow)
+        if not workflow.is_terminal:
+            workflow.status = "TERMINATED"  # whoever still holds it must not go on with it
+        self.store.remove(workflow, archived=archived)
 
     # Polls
 

@@ -179,7 +179,7 @@ class Operations:
         workflow = self._store.workflow(workflow_id)
         if archived and not workflow.is_terminal:
             raise errors.workflow_not_archivable(workflow_id, workflow.status)
-        self._engine.forget(workflow)
+        self._engine.forget(workflow, archived=archived)
 
 
 def _require_payloads(workflow: WorkflowRecord) -> None:

@@ -1,18 +1,12 @@
-"""The endpoints that find workflows by what is known of them."""
+"""The endpoints that find workflows by name and by correlation."""
 
 from collections.abc import Callable
 from typing import Any
 
 from anyworker.devserver import errors, fields
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.errors import Violation
 from anyworker.devserver.exchange import Answer, Call, as_json
-from anyworker.devserver.records import WorkflowRecord
 from anyworker.devserver.views import workflow_view
-from anyworker.devserver.workflow_search import WorkflowQuery, summary
-
-MOST = 5000
-"""Workflows in one answer of a search."""
 
 _CORRELATED = (
     "public java.util.Map<java.lang.String, java.util.List<com.netflix.conductor.common.run.Workflow>> "
@@ -22,7 +16,7 @@ _CORRELATED = (
 
 
 class ReadingEndpoints:
-    """Workflows by name, by correlation, by query."""
+    """Workflows by name, by correlation."""
 
     def __init__(self, engine: Engine) -> None:
         self._store = engine.store
@@ -75,24 +69,3 @@ class ReadingEndpoints:
             ]
 
         return show
-
-    def search(self, call: Call) -> Answer:
-        """Return summaries of the workflows that fit a query."""
-        return self._search(call, "searchWorkflows", summary)
-
-    def search_v2(self, call: Call) -> Answer:
-        """Return the workflows that fit a query, without their tasks."""
-        return self._search(
-            call, "searchWorkflowsV2", lambda workflow: workflow_view(workflow, call.now, with_tasks=False)
-        )
-
-    def _search(self, call: Call, method: str, show: Callable[[WorkflowRecord], dict[str, Any]]) -> Answer:
-        start, size = max(call.whole("start", 0), 0), call.whole("size", 100)
-        if size > MOST:
-            message = f"Cannot return more than {MOST} workflows. Please use pagination."
-            raise errors.invalid([Violation(f"{method}.arg1", message, str(size))])
-        query = WorkflowQuery(call.text("query") or "", call.text("freeText") or "*", call.text("sort") or "")
-        found = query.find(self._store.workflows())
-        # For SQL a negative limit is none.
-        page = found[start:] if size < 0 else found[start : start + size]
-        return as_json({"totalHits": len(found), "results": [show(workflow) for workflow in page]})

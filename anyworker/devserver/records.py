@@ -58,6 +58,8 @@ class WorkflowRecord:
     """When its own timeout may be due."""
     sweep: Deadline | None = None
     """When it is decided although nothing asked for it."""
+    task_index: dict[str, "TaskRecord"] = attrs.field(factory=dict)
+    """Where its tasks are to be found by searches, from their first update on."""
     listeners: list[Listener] = attrs.field(factory=list)
     """Told about each change of its status and of its tasks'."""
 
@@ -180,6 +182,8 @@ class TaskRecord:
     def become(self, status: str, now: int) -> None:
         """Give it a status, and tell those who listen; what they are to see besides is set before."""
         self.status = status
+        if self.updated:
+            self.workflow.task_index[self.task_id] = self
         if not self.workflow.listeners:
             return
         change = Change(

@@ -37,6 +37,11 @@ class Store:
         self._workflows: dict[str, WorkflowRecord] = {}
         self._finished: dict[str, None] = {}
         self.tasks: dict[str, TaskRecord] = {}
+        self.task_index: dict[str, TaskRecord] = {}
+        """What searches find, in the order in which each left its queue, or ended, first."""
+        self.workflow_index: dict[str, WorkflowRecord] = {}
+        """The same of workflows, in the order in which they were started."""
+        self._gone: dict[str, WorkflowRecord] = {}
         self._logs: dict[str, list[LogLine]] = {}
         self._payloads: dict[str, dict[str, Any]] = {}
 
@@ -62,6 +67,7 @@ class Store:
     def add_workflow(self, workflow: WorkflowRecord) -> None:
         """Keep a new workflow."""
         self._workflows[workflow.workflow_id] = workflow
+        self.workflow_index[workflow.workflow_id] = workflow
 
     def add_task(self, task: TaskRecord) -> None:
         """Keep a new task."""
@@ -74,19 +80,39 @@ class Store:
         forgotten = []
         while len(self._finished) > self._max_finished:
             forgotten.append(self._workflows[next(iter(self._finished))])
-            self.remove(forgotten[-1])
+            self._forget(forgotten[-1])
+            self._remove_from_indexes(forgotten[-1])
         return forgotten
 
     def revive(self, workflow: WorkflowRecord) -> None:
         """Count a workflow as running again."""
         self._finished.pop(workflow.workflow_id, None)
 
-    def remove(self, workflow: WorkflowRecord) -> None:
-        """Forget a workflow with its tasks and their logs."""
+    def remove(self, workflow: WorkflowRecord, *, archived: bool = False) -> None:
+        """Forget a workflow with its tasks and their logs; the server's indexes keep what they have of it.
+
+        Args:
+            workflow: The workflow.
+            archived: Whether searches for workflows find it further on; those for tasks do anyway.
+        """
+        self._forget(workflow)
+        if not archived:
+            self.workflow_index.pop(workflow.workflow_id, None)
+        self._gone[workflow.workflow_id] = workflow
+        if len(self._gone) > self._max_finished:
+            self._remove_from_indexes(next(iter(self._gone.values())))
+
+    def _forget(self, workflow: WorkflowRecord) -> None:
         self._finished.pop(workflow.workflow_id, None)
         del self._workflows[workflow.workflow_id]
         self._payloads.pop(workflow.external_input or "", None)
         self.remove_tasks(workflow)
+
+    def _remove_from_indexes(self, workflow: WorkflowRecord) -> None:
+        self._gone.pop(workflow.workflow_id, None)
+        self.workflow_index.pop(workflow.workflow_id, None)
+        for task in workflow.tasks:
+            self.task_index.pop(task.task_id, None)
 
     def remove_tasks(self, workflow: WorkflowRecord) -> None:
         """Forget the tasks of a workflow and their logs."""

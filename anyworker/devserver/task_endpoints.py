@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from anyworker.devserver import complaints, errors, fields, payloads, search
+from anyworker.devserver import complaints, errors, fields, payloads
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, Pending, as_json, as_text
 from anyworker.devserver.polls import Poll, PollData
@@ -136,22 +136,6 @@ class TaskEndpoints:
         """Return a task's log."""
         lines = self._store.logs(call.variables[0])
         return as_json([line.shown() for line in lines]) if lines else NO_CONTENT
-
-    def search(self, call: Call) -> Answer:
-        """Return summaries of the tasks that fit a query."""
-        return self._search(call, search.summary)
-
-    def search_v2(self, call: Call) -> Answer:
-        """Return the tasks that fit a query."""
-        return self._search(call, task_view)
-
-    def _search(self, call: Call, show: Any) -> Answer:
-        start, size = call.whole("start", 0), call.whole("size", 100)
-        found = search.find(
-            self._store.tasks.values(), call.text("query") or "", call.text("freeText") or "*"
-        )
-        page = found[max(start, 0) : max(start, 0) + max(size, 0)]
-        return as_json({"totalHits": len(found), "results": [show(task, call.now) for task in page]})
 
     # Queues
 
