@@ -10,7 +10,8 @@ from anyworker.devserver import polls
 from anyworker.devserver.admission import Admission
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.launching import Launcher
-from anyworker.devserver.queues import Queue, Queues
+from anyworker.devserver.line import Line
+from anyworker.devserver.queues import Queues
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 
 # ---------------------------------------------------------------- polls and queues
@@ -40,7 +41,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @bug("7-", "the task that came last goes first")
 def _(patch: pytest.MonkeyPatch) -> None:
-    def newest(self: Queue) -> Any:
+    def newest(self: Line) -> Any:
         while self.ready:
             entry = max(self.ready)
             self.ready.remove(entry)
@@ -49,14 +50,14 @@ def _(patch: pytest.MonkeyPatch) -> None:
                 return entry[-1]
         return None
 
-    patch.setattr(Queue, "pop", newest)
+    patch.setattr(Line, "pop", newest)
 
 
 @bug("5.2-", "what a poll holds can be seen by others")
 def _(patch: pytest.MonkeyPatch) -> None:
     hold = Queues.__dict__["_hold"]
 
-    def visible(self: Queues, queue: Queue, poll: Any) -> None:
+    def visible(self: Queues, queue: Line, poll: Any) -> None:
         before = list(queue.ready)
         hold(self, queue, poll)
         queue.ready[:] = before
@@ -77,15 +78,15 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @bug("5.8-", "the tasks of a paused workflow are kept back")
 def _(patch: pytest.MonkeyPatch) -> None:
-    pop = Queue.pop
+    pop = Line.pop
 
-    def paused(self: Queue) -> Any:
+    def paused(self: Line) -> Any:
         message = pop(self)
         while message is not None and message.task is not None and message.task.workflow.status == "PAUSED":
             message = pop(self)
         return message
 
-    patch.setattr(Queue, "pop", paused)
+    patch.setattr(Line, "pop", paused)
 
 
 @bug("5.8-", "a terminated workflow leaves its tasks in their queues")
