@@ -52,6 +52,7 @@ def begin(state: State, request: Start, workflow_id: str, now: int) -> WorkflowR
         task_to_domain=request.task_to_domain,
         external_input=request.external_input,
         variables=plan.variables,
+        is_fresh=parent is None,
         parent_id=None if parent is None else parent.workflow.workflow_id,
         parent_task_id=None if parent is None else parent.task_id,
         task_index=state.store.task_index,
@@ -185,6 +186,7 @@ def internalize(workflow: WorkflowRecord) -> None:
 
     On the real server its first tasks do not see into it: it becomes JSON only when it is stored.
     """
+    workflow.is_fresh = False
     failed = workflow.input.get("failedWorkflow")
     if isinstance(failed, msgspec.Raw):
         workflow.input = {**workflow.input, "failedWorkflow": msgspec.json.decode(failed)}

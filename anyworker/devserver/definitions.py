@@ -7,7 +7,7 @@ import msgspec
 
 from anyworker.devserver import fields
 from anyworker.devserver.complaints import validation_broke_down
-from anyworker.devserver.jsontext import encode
+from anyworker.devserver.jsontext import encode, parse_error
 from anyworker.devserver.reader import AUDIT, Reader
 
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
@@ -209,6 +209,12 @@ def _sub_workflow(value: object) -> dict[str, Any] | None:
     inline = take.value("workflowDefinition")
     if isinstance(inline, dict):
         inline = read_workflow_definition(inline)
+    elif inline is not None and not _is_expression(inline):
+        raise parse_error(
+            "workflowDefinition is a string, but not a valid DSL string"
+            if isinstance(inline, str)
+            else "workflowDefinition must be either null, or WorkflowDef, or a valid DSL string"
+        )
     whole = inline if isinstance(inline, dict) else {}
     return _present(
         name=whole.get("name", take.text("name")),
@@ -219,6 +225,10 @@ def _sub_workflow(value: object) -> dict[str, Any] | None:
         idempotencyStrategy=fields.IDEMPOTENCY.take(take.value("idempotencyStrategy")),
         priority=take.value("priority"),
     )
+
+
+def _is_expression(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("${") and value.endswith("}")
 
 
 def _branch(value: object) -> list[dict[str, Any]]:

@@ -70,8 +70,9 @@ class Endings:
             now: Epoch milliseconds.
             is_remedied: Whether its failure workflow is started, if it has one.
         """
-        if ending.task is not None and workflow.failed_task_id is None:
-            workflow.failed_task_id = ending.task.task_id
+        if ending.task is not None:
+            ending.task.output = ending.task.own_output
+            workflow.failed_task_id = workflow.failed_task_id or ending.task.task_id
         self._sum_up(workflow, ending, [])
         for task in workflow.tasks:
             if task.is_terminal:

@@ -128,6 +128,7 @@ class Engine:
         except errors.RequestRefused:
             self.forget(workflow)
             raise
+        workflow.is_fresh = False
         return workflow.workflow_id
 
     def decide(self, workflow: WorkflowRecord, now: int) -> None:

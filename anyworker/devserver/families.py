@@ -36,7 +36,7 @@ class Families:
         if task is None:
             return
         if not task.is_terminal and child.is_terminal:
-            task.output = {**task.output, **child.output, "subWorkflowId": child.workflow_id}
+            task.output = {**task.output, **child.output}
             if child.status != "COMPLETED":
                 cause = "null" if child.reason is None else child.reason
                 task.reason = f"Sub workflow {child.short()} failure reason: {cause}"

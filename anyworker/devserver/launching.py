@@ -176,6 +176,10 @@ def carry_out(task: TaskRecord, now: int) -> None:
             found = payloads.size(variables)
             if found <= payloads.VARIABLES_LIMIT:
                 task.workflow.variables = variables
+                if (
+                    task.workflow.is_fresh
+                ):  # the real server has not yet told its variables from its definition's
+                    task.workflow.defined_variables = variables
             else:
                 status = "FAILED_WITH_TERMINAL_ERROR"
                 task.reason = payloads.too_large_for_variables(found, task.workflow.workflow_id)

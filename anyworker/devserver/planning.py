@@ -55,6 +55,7 @@ def plan(wire: dict[str, Any], definitions: Definitions) -> Plan:
         for step in top.nested()
     }
     joined = {reference for step in every if step.kind == "JOIN" for reference in step.wire["joinOn"]}
+    bound = {**wire, "tasks": [step.encoded for step in steps]}
     timeout = wire["timeoutSeconds"] if wire["timeoutPolicy"] == "TIME_OUT_WF" else 0
     return Plan(
         name=wire["name"],
@@ -67,7 +68,8 @@ def plan(wire: dict[str, Any], definitions: Definitions) -> Plan:
         restartable=wire["restartable"],
         failure_workflow=wire.get("failureWorkflow"),
         failure_workflow_version=wire.get("failureWorkflowVersion"),
-        encoded=msgspec.Raw(encode({**wire, "tasks": [step.encoded for step in steps]})),
+        wire=bound,
+        encoded=msgspec.Raw(encode(bound)),
         by_reference={step.reference: step for step in every},
         lazy=frozenset(forked & joined),
     )

@@ -91,8 +91,10 @@ class Plan:
     restartable: bool
     failure_workflow: str | None
     failure_workflow_version: int | None
-    encoded: msgspec.Raw
+    wire: dict[str, Any]
     """The workflow definition with all task definitions."""
+    encoded: msgspec.Raw
+    """The same as JSON."""
     by_reference: Mapping[str, Step]
     """Every step, nested ones too."""
     lazy: frozenset[str]

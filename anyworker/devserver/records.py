@@ -43,6 +43,10 @@ class WorkflowRecord:
     failed_task_id: str | None = None
     """The task that ended it."""
     variables: dict[str, Any] = attrs.field(factory=dict)
+    is_fresh: bool = True
+    """Whether its first tasks are still being made."""
+    defined_variables: dict[str, Any] | None = None
+    """What its definition shows as variables, where that is not what was defined."""
     parent_id: str | None = None
     """The workflow that this one is a part of."""
     parent_task_id: str | None = None
@@ -163,6 +167,13 @@ class TaskRecord:
     def task_type(self) -> str:
         """The type that workers poll for."""
         return self.step.task_type
+
+    @property
+    def own_output(self) -> dict[str, Any]:
+        """The output, with the id of its own sub-workflow in place of one that came from further inside."""
+        if self.sub_workflow_id is None or "subWorkflowId" not in self.output:
+            return self.output
+        return {**self.output, "subWorkflowId": self.sub_workflow_id}
 
     @property
     def is_terminal(self) -> bool:

@@ -34,7 +34,6 @@ def steps(items: list[dict[str, Any]], path: str) -> Iterator[Violation]:
         yield from steps(step["defaultCase"], f"{at}.defaultCase")
         for number, branch in enumerate(step["forkTasks"]):
             yield from steps(branch, f"{at}.forkTasks[{number}].<list element>")
-        yield from steps(step["loopOver"], f"{at}.loopOver")
 
 
 def _missing(step: dict[str, Any], field: str, key: str | None = None) -> Iterator[str]:

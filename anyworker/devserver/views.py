@@ -36,6 +36,8 @@ def workflow_view(workflow: WorkflowRecord, now: int, *, with_tasks: bool = True
     wire["taskToDomain"] = workflow.task_to_domain
     wire["failedReferenceTaskNames"] = list(workflow.failed_references)
     wire["workflowDefinition"] = workflow.plan.encoded
+    if workflow.defined_variables is not None:
+        wire["workflowDefinition"] = {**workflow.plan.wire, "variables": workflow.defined_variables}
     if workflow.external_input is not None:
         wire["externalInputPayloadStoragePath"] = workflow.external_input
     wire["priority"] = workflow.priority
@@ -108,7 +110,7 @@ def _progress(task: TaskRecord) -> dict[str, Any]:
 
 def _add_rest(task: TaskRecord, wire: dict[str, Any]) -> None:
     step, definition = task.step, task.step.definition
-    wire["outputData"] = {} if task.external_output else task.output
+    wire["outputData"] = {} if task.external_output else task.own_output
     is_skipped = task.status == "SKIPPED"
     wire["workflowTask"] = step.wire if is_skipped else step.encoded
     if task.domain is not None:
