@@ -112,7 +112,7 @@ async def _(conductor: Conductor) -> None:
 @case("5.9-what-an-abandoned-poll-took-can-be-found", only=INDEXED, why=NOT_INDEXED)
 async def _(conductor: Conductor) -> None:
     name = await conductor.single()
-    await conductor.abandon(f"/tasks/poll/batch/{name}?count=1&timeout=3000&workerid=gone", after=0.3)
+    await conductor.abandon(f"/tasks/poll/batch/{name}?count=1&timeout=5000&workerid=gone", after=0.3)
     workflow_id = await conductor.start(name)
     await conductor.until(lambda: in_hand(conductor, name))
     (hit,) = await found(conductor, f"taskType={name} AND status=IN_PROGRESS")
