@@ -28,6 +28,16 @@ async def becomes(conductor: Conductor, workflow_id: str, status: str, **statuse
     await conductor.until(has_become)
 
 
+async def is_still_joined(conductor: Conductor, workflow_id: str) -> bool:
+    """Tell whether a workflow goes on after a branch got a further attempt.
+
+    Often a real server's join looks between the failed attempt and the new one, and fails with it.
+    """
+    if not conductor.backend.is_dev:
+        await conductor.elapse(0.5)
+    return await conductor.status(workflow_id) == "RUNNING"
+
+
 @case("9-fork-schedules-the-first-task-of-each-branch")
 async def _(conductor: Conductor) -> None:
     *_, flow = await branches(conductor)
@@ -73,7 +83,7 @@ async def _(conductor: Conductor) -> None:
     flow = await conductor.flow(fork([simple(a, "a")], [simple(b, "b")]), join("a"), simple(c, "c"))
     workflow_id = await conductor.start(flow)
     await conductor.update(await conductor.take(a), "COMPLETED", outputData={"x": 1})
-    task = await conductor.take(c)
+    task = await conductor.take(c, timeout=5000)
     await conductor.update(task, "COMPLETED", outputData={"z": 3})
     assert await conductor.status(workflow_id) == "RUNNING"
     await conductor.update(await conductor.take(b), "COMPLETED", outputData={"y": 2})
@@ -91,7 +101,7 @@ async def _(conductor: Conductor) -> None:
     await conductor.update(await conductor.take(c), "COMPLETED")
     await conductor.update(await conductor.take(a), "COMPLETED", outputData={"x": 1})
     await conductor.update(await conductor.take(b), "COMPLETED")
-    await conductor.update(await conductor.take(d), "COMPLETED")
+    await conductor.update(await conductor.take(d, timeout=5000), "COMPLETED")
     assert await conductor.status(workflow_id) == "COMPLETED"
 
 
@@ -108,7 +118,7 @@ async def _(conductor: Conductor) -> None:
     assert [task["referenceTaskName"] for task in tasks] == ["fork", "a", "fork2", "b", "c", "join2", "join"]
     for name in (b, c, a):
         await conductor.update(await conductor.take(name), "COMPLETED", outputData={"x": 1})
-    await conductor.take(d)
+    await conductor.take(d, timeout=5000)
     found = {task["referenceTaskName"]: task for task in (await conductor.workflow(workflow_id))["tasks"]}
     both = {"b": {"x": 1}, "c": {"x": 1}}
     assert found["join2"]["outputData"] == both
@@ -145,30 +155,25 @@ async def _(conductor: Conductor) -> None:
 
 @case("9-fork-a-branch-is-retried-by-itself")
 async def _(conductor: Conductor) -> None:
-    """Now and then a real server's join sees the failed attempt before the new one is there, and fails."""
-    for _ in range(6):
+    for _ in range(10):
         a, b, c, flow = await branches(conductor, retryCount=3, retryDelaySeconds=0)
         workflow_id = await conductor.start(flow)
         await conductor.update(await conductor.take(a), "FAILED")
-        if await conductor.status(workflow_id) != "RUNNING":
-            continue
-        await conductor.update(await conductor.take(a), "COMPLETED", outputData={"x": 1})
-        await conductor.update(await conductor.take(b), "COMPLETED")
-        await conductor.take(c)
-        assert (
-            await conductor.timeline(workflow_id)
-            == [
-                ("fork", "COMPLETED", 0),
-                ("a", "FAILED", 0),
-                ("b", "COMPLETED", 0),
-                ("join", "COMPLETED", 0),
-                ("a", "COMPLETED", 1),
-                ("c", "SCHEDULED", 0),
-            ]
-            or (await conductor.last(workflow_id))["status"] == "IN_PROGRESS"
-        )
-        return
-    raise AssertionError("the join failed each time")
+        if await is_still_joined(conductor, workflow_id):
+            break
+    for name in (a, b):
+        await conductor.update(await conductor.take(name), "COMPLETED", outputData={"x": name})
+    await conductor.take(c, timeout=5000)
+    assert await conductor.timeline(workflow_id) == [
+        ("fork", "COMPLETED", 0),
+        ("a", "FAILED", 0),
+        ("b", "COMPLETED", 0),
+        ("join", "COMPLETED", 0),
+        ("a", "COMPLETED", 1),
+        ("c", "IN_PROGRESS", 0),
+    ]
+    joined = (await conductor.workflow(workflow_id))["tasks"][3]
+    assert joined["outputData"] == {"a": {"x": a}, "b": {"x": b}}
 
 
 @case("9-fork-an-optional-branch-is-forgiven")
@@ -180,7 +185,7 @@ async def _(conductor: Conductor) -> None:
     workflow_id = await conductor.start(flow)
     await conductor.update(await conductor.take(a), "FAILED", outputData={"x": 1})
     await conductor.update(await conductor.take(b), "COMPLETED", outputData={"y": 2})
-    await conductor.take(c)
+    await conductor.take(c, timeout=5000)
     found = {task["referenceTaskName"]: task for task in (await conductor.workflow(workflow_id))["tasks"]}
     assert found["a"]["status"] == found["join"]["status"] == "COMPLETED_WITH_ERRORS"
     assert found["join"]["outputData"] == {"a": {"x": 1}, "b": {"y": 2}}
@@ -228,17 +233,16 @@ async def _(conductor: Conductor) -> None:
 
 @case("8-retry-of-a-failed-fork")
 async def _(conductor: Conductor) -> None:
-    a, b, c, flow = await branches(conductor)
-    workflow_id = await conductor.start(flow)
-    await conductor.update(await conductor.take(a), "FAILED")
-    await conductor.ok("POST", f"/workflow/{workflow_id}/retry")
-
-    async def is_joining() -> bool:
-        return (await conductor.statuses(workflow_id))[3] == "IN_PROGRESS"
-
-    await conductor.until(is_joining)
-    found = await conductor.timeline(workflow_id)
-    assert [step for step in found if step[0] != "join"] == [
+    for _ in range(10):
+        a, b, c, flow = await branches(conductor)
+        workflow_id = await conductor.start(flow)
+        await conductor.update(await conductor.take(a), "FAILED")
+        await conductor.ok("POST", f"/workflow/{workflow_id}/retry")
+        if await is_still_joined(conductor, workflow_id):
+            break
+    timeline = await conductor.timeline(workflow_id)
+    assert timeline[3][:2] == ("join", "IN_PROGRESS")
+    assert [step for step in timeline if step[0] != "join"] == [
         ("fork", "COMPLETED", 0),
         ("a", "FAILED", 0),
         ("b", "CANCELED", 0),
@@ -246,7 +250,7 @@ async def _(conductor: Conductor) -> None:
         ("b", "SCHEDULED", 1),
     ]
     for name in (a, b, c):
-        await conductor.update(await conductor.take(name), "COMPLETED")
+        await conductor.update(await conductor.take(name, timeout=5000), "COMPLETED")
     assert await conductor.status(workflow_id) == "COMPLETED"
 
 
