@@ -11,7 +11,7 @@ from anyworker.devserver.jsontext import encode
 from anyworker.devserver.model_views import model_view
 from anyworker.devserver.plans import Plan
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.state import Decide, Internalize, State
+from anyworker.devserver.state import Decide, EvaluateJoins, Internalize, State
 
 
 @attrs.frozen
@@ -108,6 +108,7 @@ def start_child(state: State, task: TaskRecord, now: int) -> None:
         state.later(Decide(task.workflow))
     else:
         task.become("IN_PROGRESS", now)
+        state.later(EvaluateJoins(task.workflow))
 
 
 def _share_input(task: TaskRecord, child: WorkflowRecord) -> None:

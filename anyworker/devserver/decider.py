@@ -59,7 +59,15 @@ class Decider:
         except WorkflowEnds as end:
             self._endings.end(workflow, end.ending, now)
         self.watch(workflow, now)
+        if is_stuck(workflow):
+            self.sweep_later(workflow, now)
         self._state.later(EvaluateJoins(workflow))
+
+    def sweep(self, workflow: WorkflowRecord, now: int) -> None:
+        """Decide, and once more if that has left nothing that could ever move the workflow on."""
+        self.decide(workflow, now)
+        if is_stuck(workflow):
+            self.decide(workflow, now)
 
     def watch(self, workflow: WorkflowRecord, now: int) -> None:
         """See to it that the workflow is decided when its own timeout is reached."""
@@ -227,6 +235,15 @@ class Decider:
                 task.become("IN_PROGRESS", now)
                 self._launcher.watch(task, now)
         workflow.keep(workflow.tasks)
+
+
+def is_stuck(workflow: WorkflowRecord) -> bool:
+    """Tell whether a running workflow has something to be decided and nothing that will ask for it.
+
+    A WAIT that cannot be read fails without the decider being asked, on the real server.
+    """
+    pending = workflow.pending.values()
+    return workflow.status == "RUNNING" and bool(pending) and all(task.is_terminal for task in pending)
 
 
 def _has_all(workflow: WorkflowRecord) -> bool:

@@ -152,7 +152,7 @@ class Engine:
     def _do(self, job: Job, now: int) -> None:
         match job:
             case Decide(workflow):
-                self.decider.decide(workflow, now)
+                self.decider.sweep(workflow, now)
             case EvaluateJoins(workflow):
                 self.decider.evaluate_joins(workflow, now)
             case StartChild(task):

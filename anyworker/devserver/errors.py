@@ -163,6 +163,11 @@ def no_latest_definition(workflow_id: str) -> RequestRefused:
     return not_found(f"Unable to find latest definition for {workflow_id}")
 
 
+def not_a_number(text: str) -> RequestRefused:
+    """Refuse what leads to a number that is too large for the server."""
+    return failure(f'For input string: "{text}"')
+
+
 # Wrong states
 
 

@@ -67,7 +67,7 @@ class Launcher:
         if task.is_terminal:
             task.ended = now
             task.become(task.status, now)
-            return True
+            return step.kind == "FORK_JOIN"
         if task.started == 0:
             task.started = now
         if step.kind in IMMEDIATE_KINDS:
