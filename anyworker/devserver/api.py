@@ -142,6 +142,7 @@ class Api:
         add("GET", "/api/workflow/{id}/tasks", workflows.tasks)
         add("DELETE", "/api/workflow/{id}", workflows.terminate)
         add("DELETE", "/api/workflow/{id}/remove", workflows.remove)
+        add("DELETE", "/api/workflow/{id}/terminate-remove", workflows.terminate_and_remove)
         add("PUT", "/api/workflow/decide/{id}", workflows.decide)
         add("PUT", "/api/workflow/{id}/pause", workflows.pause)
         add("PUT", "/api/workflow/{id}/resume", workflows.resume)
@@ -173,6 +174,8 @@ class Api:
         add("POST", "/api/workflow/bulk/restart", bulk.restart)
         add("POST", "/api/workflow/bulk/retry", bulk.retry)
         add("POST", "/api/workflow/bulk/terminate", bulk.terminate)
+        add("DELETE", "/api/workflow/bulk/remove", bulk.remove)
+        add("DELETE", "/api/workflow/bulk/terminate-remove", bulk.terminate_and_remove)
 
     def _add_synchronous(self, endpoints: SynchronousEndpoints) -> None:
         add = self._router.add

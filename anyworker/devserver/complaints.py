@@ -109,6 +109,19 @@ def log_without_text() -> RequestRefused:
     )
 
 
+def null_log_line() -> RequestRefused:
+    """Fail in the midst of an update, at a log line that is null."""
+    return failure(
+        'Cannot invoke "com.netflix.conductor.common.metadata.tasks.TaskExecLog.setTaskId(String)" '
+        'because "taskExecLog" is null'
+    )
+
+
+def not_multipart() -> RequestRefused:
+    """Fail for a body that claims to have parts and has none."""
+    return failure("Failed to parse multipart servlet request")
+
+
 def null_task_definition() -> RequestRefused:
     """Refuse a list of task definitions with null in it."""
     return failure(

@@ -16,6 +16,8 @@ SUB_WORKFLOW_PARAMS = f"{fields.METADATA}.workflow.SubWorkflowParams"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 SCHEMA_DEF = f"{fields.METADATA}.SchemaDef"
 
+_CASES = f"java.util.List<{WORKFLOW_TASK}>"
+_RATE_LIMIT = f"{fields.METADATA}.workflow.RateLimitConfig"
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
     "caseValueParam",
@@ -176,6 +178,7 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
         failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
+        rateLimitConfig=_rate_limit(take.value("rateLimitConfig")),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
         inputSchema=_schema(take.value("inputSchema")),
         outputSchema=_schema(take.value("outputSchema")),
@@ -188,9 +191,19 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
 def _steps(take: Reader) -> list[dict[str, Any]]:
     """Return the tasks of a workflow definition; the server's validation breaks down on null among them."""
     items = take.records("tasks", WORKFLOW_TASK)
-    if take.is_null("tasks") or any(item is None for item in items):
+    steps = [read_step(item) for item in items if item is not None]
+    if take.is_null("tasks") or len(steps) < len(items):
         raise validation_broke_down()
-    return [read_step(item) for item in items]
+    return steps
+
+
+def _rate_limit(value: object) -> dict[str, Any] | None:
+    """Return a limit on how many workflows run at once; here it has no effect."""
+    if value is None:
+        return None
+    take = Reader(value, _RATE_LIMIT)
+    limit = take.whole("concurrentExecLimit")
+    return _present(rateLimitKey=take.text("rateLimitKey"), concurrentExecLimit=limit, policy="QUEUE")
 
 
 def _inline(value: object) -> dict[str, Any] | None:
@@ -251,7 +264,7 @@ def read_step(source: object) -> dict[str, Any]:
         inputParameters=take.mapping("inputParameters"),
         type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
-        decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases").items()},
+        decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases", _CASES).items()},
         defaultCase=_branch(take.value("defaultCase")),
         forkTasks=[
             _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")

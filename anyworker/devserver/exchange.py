@@ -166,11 +166,13 @@ class Call:
         Raises:
             RequestRefused: 500, it is neither true nor false.
         """
-        value = (self.text(name) or "").strip().lower()
-        if value in _TRUE or value in _FALSE:
-            return value in _TRUE
-        if value:
-            raise complaints.bad_flag(name, self.text(name) or "")
+        values = self.values(name)
+        value = "" if values is None else values[0]
+        told = value.strip().lower()
+        if told in _TRUE or told in _FALSE:
+            return told in _TRUE
+        if told:
+            raise complaints.bad_flag(name, value)
         return default
 
     def raw(self, signature: str) -> bytes:

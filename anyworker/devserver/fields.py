@@ -8,6 +8,7 @@ import attrs
 from anyworker.devserver.errors import RequestRefused
 from anyworker.devserver.jsontext import parse_error
 
+ANY = "java.lang.Object"
 METADATA = "com.netflix.conductor.common.metadata"
 _PRIMITIVE = {"java.lang.Integer": "int", "java.lang.Long": "long"}
 _BITS = {"int": 31, "long": 63}
@@ -19,7 +20,7 @@ _LONGEST_NUMBER = 19
 
 
 def _map_of(kind: str) -> str:
-    return f"java.util.LinkedHashMap<java.lang.String,java.lang.{kind}>"
+    return f"java.util.LinkedHashMap<java.lang.String,{kind}>"
 
 
 def _list_of(cls: str) -> str:
@@ -124,8 +125,8 @@ def records(value: object, cls: str) -> list[Any]:
     return value
 
 
-def mapping(value: object, kind: str = "Object") -> dict[str, Any] | None:
-    """Take an object with any keys and values, or null; the kind of its values is only named, not checked."""
+def mapping(value: object, kind: str = ANY) -> dict[str, Any] | None:
+    """Take an object with any keys and values, or null; its values are not looked at."""
     if value is None or isinstance(value, dict):
         return value
     if isinstance(value, str):

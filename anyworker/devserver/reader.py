@@ -54,13 +54,13 @@ class Reader:
         """Return a list of texts."""
         return fields.texts(self._source.get(key)) or []
 
-    def mapping(self, key: str) -> dict[str, Any]:
-        """Return an object with any keys."""
-        return fields.mapping(self._source.get(key)) or {}
+    def mapping(self, key: str, kind: str = fields.ANY) -> dict[str, Any]:
+        """Return an object with any keys; the class of its values is only named, not checked."""
+        return fields.mapping(self._source.get(key), kind) or {}
 
     def text_mapping(self, key: str) -> dict[str, str | None]:
         """Return an object of texts with any keys."""
-        given = fields.mapping(self._source.get(key), "String") or {}
+        given = fields.mapping(self._source.get(key), "java.lang.String") or {}
         return {name: fields.text(value) for name, value in given.items()}
 
     def choice(self, key: str, choice: fields.Choice, default: str) -> str:

@@ -24,22 +24,16 @@ class ReadingEndpoints:
     def running(self, call: Call) -> Answer:
         """Return the ids of a name's workflows that have not ended.
 
-        The version counts only beside a span of time; the server looks at it in no other case.
+        Beside a span of time: those of a version that were started in it, also those that have ended.
         """
         version = call.whole("version", 1)
         since, until = call.boxed("startTime", "java.lang.Long"), call.boxed("endTime", "java.lang.Long")
-        found = [
-            workflow
-            for workflow in self._store.workflows()
-            if workflow.plan.name == call.variables[0] and not workflow.is_terminal
-        ]
-        if since is not None and until is not None and since and until:
-            found = [
-                workflow
-                for workflow in found
-                if workflow.plan.version == version and since <= workflow.created <= until
-            ]
-        return as_json([workflow.workflow_id for workflow in found])
+        named = [one for one in self._store.workflows() if one.plan.name == call.variables[0]]
+        if since and until:
+            found = [one for one in named if one.plan.version == version and since <= one.created <= until]
+        else:
+            found = [one for one in named if not one.is_terminal]
+        return as_json([one.workflow_id for one in found])
 
     def correlated(self, call: Call) -> Answer:
         """Return the workflows of a name and a correlation, the newest first."""

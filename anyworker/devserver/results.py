@@ -29,8 +29,8 @@ class Report:
     callback_after: int = 0
     """Seconds."""
     worker_id: str | None = None
-    logs: tuple[tuple[str | None, int], ...] = ()
-    """Text, which may be missing, and time."""
+    logs: tuple[tuple[str | None, int] | None, ...] = ()
+    """Text, which may be missing, and time; a line itself may be missing."""
     extend_lease: bool = False
     sub_workflow_id: str | None = None
     external_output: str | None = None
@@ -102,13 +102,15 @@ def _check_the_unused(body: dict[str, Any]) -> None:
         raise parse_error('Cannot invoke "Object.getClass()" because "type" is null')
 
 
-def _logs(value: object, now: int) -> tuple[tuple[str | None, int], ...]:
+def _logs(value: object, now: int) -> tuple[tuple[str | None, int] | None, ...]:
     if value is None:
         return ()
     return tuple(_log(item, now) for item in fields.records(value, TASK_EXEC_LOG)[:MOST_LOGS])
 
 
-def _log(item: object, now: int) -> tuple[str | None, int]:
+def _log(item: object, now: int) -> tuple[str | None, int] | None:
+    if item is None:
+        return None
     if isinstance(item, str):
         return (item, now)
     line = fields.record(item, TASK_EXEC_LOG)

@@ -26,6 +26,9 @@ def steps(items: list[dict[str, Any]], path: str) -> Iterator[Violation]:
                 "WorkflowTask taskReferenceName name cannot be empty or null",
                 step.get("taskReferenceName"),
             )
+        if step["startDelay"] < 0:
+            least = "must be greater than or equal to 0"
+            yield Violation(f"{at}.startDelay", least, str(step["startDelay"]))
         if step["type"] in _RULES:
             for message in _RULES[step["type"]](step):
                 yield Violation(at, message)

@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import attrs
+
 from anyworker.devserver import complaints, errors, fields, payloads
 from anyworker.devserver.engine import Engine
 from anyworker.devserver.exchange import EMPTY, NO_CONTENT, Answer, Call, Pending, as_json, as_text
@@ -96,12 +98,12 @@ class TaskEndpoints:
 
     def update_by_reference_sync(self, call: Call) -> Answer:
         """Do the same and answer with the workflow."""
-        task = self._update_pending(call, _BY_REFERENCE_SYNC)
+        task = self._update_pending(call, _BY_REFERENCE_SYNC, keeps_worker=False)
         if task is None:
             raise errors.no_running_task(call.variables[1], call.variables[0])
         return as_json(workflow_view(task.workflow, call.now))
 
-    def _update_pending(self, call: Call, signature: str) -> TaskRecord | None:
+    def _update_pending(self, call: Call, signature: str, *, keeps_worker: bool = True) -> TaskRecord | None:
         workflow_id, reference, status = call.variables
         if status not in fields.RESULT_STATUS.names:
             raise complaints.bad_status_in_path(status)
@@ -111,7 +113,10 @@ class TaskEndpoints:
         if task is None or task.is_terminal:
             return None
         is_large = len(call.request.body) > payloads.INLINE_LIMIT
-        report = Report.on(task, status, output, worker_id=call.text("workerid"), is_large=is_large)
+        worker_id = call.text("workerid")
+        report = Report.on(task, status, output, worker_id=worker_id, is_large=is_large)
+        if not keeps_worker:
+            report = attrs.evolve(report, worker_id=worker_id)
         self._engine.update(report, call.now)
         return task
 
@@ -126,9 +131,7 @@ class TaskEndpoints:
 
     def add_log(self, call: Call) -> Answer:
         """Add a line to a task's log, as sent."""
-        text = call.raw(_LOG).decode(errors="replace")
-        if (call.request.content_type or "").startswith("application/x-www-form-urlencoded"):
-            text = urlencode(parse_qsl(text, keep_blank_values=True))
+        text = _log_text(call.raw(_LOG), (call.request.content_type or "").lower())
         self._store.log(LogLine(text, call.variables[0], call.now))
         return EMPTY
 
@@ -141,14 +144,17 @@ class TaskEndpoints:
 
     def queue_size(self, call: Call) -> Answer:
         """Return how many tasks of a type wait."""
-        return as_json(self._queues.size(call.required_text("taskType"), call.text("domain")))
+        task_type = call.required_text("taskType")
+        if call.text("isolationGroupId") or call.text("executionNamespace"):
+            return as_json(0)  # queues of their own, which no worker polls
+        return as_json(self._queues.size(task_type, call.text("domain") or None))
 
     def queue_sizes(self, call: Call) -> Answer:
         """Return the same for several types."""
         values = call.values("taskType")
         if values is None:
             raise complaints.missing_queue_names()
-        types = [name for value in values for name in value.split(",") if name]
+        types = values if len(values) > 1 else [name.strip() for name in values[0].split(",") if values[0]]
         return as_json({name: self._queues.size(name, None) for name in types})
 
     def all_queues(self, _call: Call) -> Answer:
@@ -179,6 +185,16 @@ class TaskEndpoints:
     def all_poll_data(self, _call: Call) -> Answer:
         """Return who polled last, for every task type."""
         return as_json([_shown(data) for data in self._queues.history.data()])
+
+
+def _log_text(body: bytes, content_type: str) -> str:
+    if content_type.startswith("multipart/"):
+        raise complaints.not_multipart()
+    is_latin = "charset=iso-8859-1" in content_type
+    text = body.decode("latin-1" if is_latin else "utf-8", "replace")
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return urlencode(parse_qsl(text, keep_blank_values=True))
+    return text
 
 
 def _render_one(poll: Poll, now: int) -> Answer:

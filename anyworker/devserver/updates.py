@@ -91,7 +91,10 @@ class Updates:
         return status
 
     def _keep_logs(self, task: TaskRecord, report: Report) -> None:
-        if any(text is None for text, _ in report.logs):
-            raise complaints.log_without_text()
-        for text, created in report.logs:
-            self._state.store.log(LogLine(text or "", task.task_id, created))
+        lines = [line for line in report.logs if line is not None]
+        if len(lines) < len(report.logs):
+            raise complaints.null_log_line()
+        for text, created in lines:
+            if text is None:
+                raise complaints.log_without_text()
+            self._state.store.log(LogLine(text, task.task_id, created))

@@ -23,7 +23,8 @@ class UpkeepEndpoints:
             if task.task_type == task_type and not task.is_terminal
         ]
         for task in live:
-            self._engine.queues.push(task, task.callback_after * 1000, call.now)
+            left = max(task.callback_after, 0) - (call.now - task.updated) // 1000
+            self._engine.queues.push(task, max(left, 0) * 1000, call.now)
         return as_text(str(len(live)))
 
     def storage_location(self, call: Call) -> Answer:

@@ -79,10 +79,16 @@ class WorkflowEndpoints:
             call.whole("start", 0, "java.lang.Integer"),
             call.whole("count", 15, "java.lang.Integer"),
         )
+        if start < 0:
+            message = f"fromIndex = {start}"
+            raise errors.failure(message)
+        if count < 0:
+            message = f"fromIndex({start}) > toIndex({start + count})"
+            raise errors.bad_request(message)
         wanted = {name for value in call.values("status") or [] for name in value.split(",") if name}
         workflow = self._store.workflow(call.variables[0])
         found = [task for task in workflow.tasks if not wanted or task.status in wanted]
-        page = found[max(start, 0) : max(start, 0) + max(count, 0)]
+        page = found[start : start + count]
         return as_json({"totalHits": len(found), "results": [task_view(task, call.now) for task in page]})
 
     # Steering
@@ -105,6 +111,13 @@ class WorkflowEndpoints:
     def terminate(self, call: Call) -> Answer:
         """Terminate a workflow."""
         self._operations.terminate(call.variables[0], call.text("reason"), call.now)
+        return EMPTY
+
+    def terminate_and_remove(self, call: Call) -> Answer:
+        """Terminate a workflow and forget it."""
+        archived = call.flag("archiveWorkflow", default=True)
+        self._operations.terminate(call.variables[0], call.text("reason"), call.now)
+        self._operations.remove(call.variables[0], archived=archived)
         return EMPTY
 
     def remove(self, call: Call) -> Answer:

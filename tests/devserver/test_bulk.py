@@ -12,6 +12,8 @@ OPERATIONS = [
     ("POST", "restart"),
     ("POST", "retry"),
     ("POST", "terminate"),
+    ("DELETE", "remove"),
+    ("DELETE", "terminate-remove"),
 ]
 
 
@@ -58,3 +60,36 @@ def test_body_that_is_no_list_of_texts_is_refused(method: str, operation: str) -
     for body in (None, {}, "x", [None], [[1]]):
         assert refusal(method, operation, body)[0] == 500
     assert "WorkflowBulkResource" in refusal(method, operation)[1]["message"]
+
+
+def test_workflows_are_removed_that_have_ended_or_need_no_archive() -> None:
+    rig = Rig()
+    rig.single()
+    first, second = rig.start(), rig.start()
+    rig.ok("DELETE", f"/workflow/{first}")
+    told = rig.ok("DELETE", "/workflow/bulk/remove", [first, second, ""])
+    assert told["bulkSuccessfulResults"] == [first]
+    assert told["bulkErrorResults"] == {
+        second: f"Cannot archive workflow: {second} with status: RUNNING",
+        "": "deleteWorkflow.arg0: WorkflowId cannot be null or empty.",
+    }
+    told = rig.ok("DELETE", "/workflow/bulk/remove?archiveWorkflow=false", [second])
+    assert told == {"bulkErrorResults": {}, "bulkSuccessfulResults": [second]}
+
+
+def test_workflow_that_cannot_be_terminated_is_removed_all_the_same() -> None:
+    rig = Rig()
+    rig.single()
+    completed, running = rig.start(), rig.start()
+    rig.report(rig.take(), "COMPLETED")
+    told = rig.ok("DELETE", "/workflow/bulk/terminate-remove", [completed, running])
+    assert told["bulkSuccessfulResults"] == [completed, running, running]
+    assert told["bulkErrorResults"] == {completed: "Cannot terminate a COMPLETED workflow."}
+    for workflow_id in (completed, running):
+        assert rig.send("GET", f"/workflow/{workflow_id}").status == 404
+
+
+def test_body_is_read_before_the_query() -> None:
+    path = "/workflow/bulk/restart?useLatestDefinitions=x"
+    assert b"request body is missing" in Rig().send("POST", path).body
+    assert b"Invalid boolean value" in Rig().send("POST", path, []).body

@@ -164,3 +164,35 @@ def test_workflows_of_a_correlation_come_newest_first() -> None:
     assert rig.ok("POST", "/workflow/t/correlated", []) == {}
     answer = rig.send("POST", "/workflow/t/correlated", [None])
     assert (answer.status, json.loads(answer.body)["message"]) == (500, "correlationId cannot be null")
+
+
+def test_workflows_of_a_span_of_time_are_of_one_version_and_may_have_ended() -> None:
+    rig, ids = three()
+
+    def running(query: str) -> list[str]:
+        return [ids[workflow_id] for workflow_id in rig.get(f"/workflow/running/t{query}")]
+
+    assert running("") == ["paused"]
+    assert running("?startTime=1") == ["paused"]
+    assert running("?startTime=1800000000001&endTime=1800000002000") == ["terminated", "paused"]
+    assert running("?startTime=1&endTime=1900000000000&version=2") == []
+
+
+def test_page_of_tasks_begins_and_ends_where_there_can_be_tasks() -> None:
+    rig, ids = three()
+    path = f"/workflow/{next(iter(ids))}/tasks"
+    for query, status, told in (
+        ("start=-1", 500, "fromIndex = -1"),
+        ("start=1&count=-2", 400, "fromIndex(1) > toIndex(-1)"),
+    ):
+        answer = rig.send("GET", f"{path}?{query}")
+        assert (answer.status, json.loads(answer.body)["message"]) == (status, told)
+
+
+def test_terminated_and_removed_workflow_is_gone() -> None:
+    rig = Rig()
+    rig.single()
+    workflow_id = rig.start()
+    rig.ok("DELETE", f"/workflow/{workflow_id}/terminate-remove?reason=why")
+    assert rig.send("GET", f"/workflow/{workflow_id}").status == 404
+    assert rig.poll() == []
