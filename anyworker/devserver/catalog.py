@@ -101,7 +101,7 @@ class Catalog:
         exists = name is not None and version in self._workflows.get(name, {})
         if exists and not overwrite:
             raise errors.workflow_exists(wire["name"], version)
-        self.check_workflow(source, "updateWorkflowDef.arg0" if overwrite else "registerWorkflowDef.arg0")
+        self.check_workflow(source, "updateWorkflowDef.arg0" if exists else "registerWorkflowDef.arg0")
         self._store_workflow(wire, **({"updateTime": now} if exists else {"createTime": now}))
 
     def put_workflows(self, sources: list[Any], now: int) -> list[str]:

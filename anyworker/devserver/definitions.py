@@ -9,6 +9,7 @@ from anyworker.devserver import fields
 from anyworker.devserver.complaints import validation_broke_down
 from anyworker.devserver.jsontext import encode, parse_error
 from anyworker.devserver.reader import AUDIT, Reader
+from anyworker.devserver.settings import read_cache, read_rate_limit
 
 TASK_DEF = f"{fields.METADATA}.tasks.TaskDef"
 WORKFLOW_DEF = f"{fields.METADATA}.workflow.WorkflowDef"
@@ -17,7 +18,6 @@ WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 SCHEMA_DEF = f"{fields.METADATA}.SchemaDef"
 
 _CASES = f"java.util.List<{WORKFLOW_TASK}>"
-_RATE_LIMIT = f"{fields.METADATA}.workflow.RateLimitConfig"
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
     "caseValueParam",
@@ -178,12 +178,13 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         variables=take.mapping("variables"),
         inputTemplate=take.mapping("inputTemplate"),
         failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
-        rateLimitConfig=_rate_limit(take.value("rateLimitConfig")),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
+        rateLimitConfig=read_rate_limit(take.value("rateLimitConfig")),
         inputSchema=_schema(take.value("inputSchema")),
         outputSchema=_schema(take.value("outputSchema")),
         enforceSchema=take.flag("enforceSchema", default=True),
         metadata=take.mapping("metadata"),
+        cacheConfig=read_cache(take.value("cacheConfig")),
         maskedFields=take.texts("maskedFields"),
     )
 
@@ -195,15 +196,6 @@ def _steps(take: Reader) -> list[dict[str, Any]]:
     if take.is_null("tasks") or len(steps) < len(items):
         raise validation_broke_down()
     return steps
-
-
-def _rate_limit(value: object) -> dict[str, Any] | None:
-    """Return a limit on how many workflows run at once; here it has no effect."""
-    if value is None:
-        return None
-    take = Reader(value, _RATE_LIMIT)
-    limit = take.whole("concurrentExecLimit")
-    return _present(rateLimitKey=take.text("rateLimitKey"), concurrentExecLimit=limit, policy="QUEUE")
 
 
 def _inline(value: object) -> dict[str, Any] | None:
@@ -275,16 +267,17 @@ def read_step(source: object) -> dict[str, Any]:
         sink=take.text("sink"),
         optional=take.flag("optional"),
         taskDefinition=_inline(take.value("taskDefinition")),
-        rateLimited=take.flag("rateLimited") or None,
+        rateLimited=take.boxed_flag("rateLimited"),
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
-        asyncComplete=take.flag("asyncComplete"),
+        asyncComplete=take.boxed_flag("asyncComplete") or False,
         loopCondition=take.text("loopCondition"),
         loopOver=_branch(take.value("loopOver")),
         retryCount=take.boxed("retryCount"),
         evaluatorType=take.text("evaluatorType"),
         expression=take.text("expression"),
-        joinStatus=take.text("joinStatus"),
         onStateChange=take.mapping("onStateChange"),
+        joinStatus=take.text("joinStatus"),
+        cacheConfig=read_cache(take.value("cacheConfig")),
         permissive=take.flag("permissive"),
         metadata=take.mapping("metadata"),
     )

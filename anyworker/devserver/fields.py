@@ -54,10 +54,12 @@ def _no_index(cls: str, number: int, count: int) -> RequestRefused:
     )
 
 
-def _no_flag(value: str) -> RequestRefused:
+def _no_flag(kind: str, value: str) -> RequestRefused:
+    told = '"true" or "false"'
+    if kind == "boolean":
+        told = '"true"/"True"/"TRUE" or "false"/"False"/"FALSE"'
     return parse_error(
-        f'Cannot deserialize value of type `boolean` from String "{value}": '
-        'only "true"/"True"/"TRUE" or "false"/"False"/"FALSE" recognized'
+        f'Cannot deserialize value of type `{kind}` from String "{value}": only {told} recognized'
     )
 
 
@@ -187,19 +189,24 @@ def _whole_of_text(text: str, kind: str) -> int | None:
     return number
 
 
-def flag(value: object) -> bool | None:
-    """Take a boolean, also as text or whole number; null, also as text, stays null."""
+def flag(value: object, kind: str = "boolean") -> bool | None:
+    """Take a boolean, also as text or whole number; null, also as text, stays null.
+
+    Args:
+        value: What JSON gave.
+        kind: The Java type: ``boolean`` or ``java.lang.Boolean``.
+    """
     match value:
         case None | bool():
             return value
         case int():
             return value != 0
         case str():
-            return _flag_of_text(value.strip())
-    raise _mismatch("boolean", value)
+            return _flag_of_text(value.strip(), kind)
+    raise _mismatch(kind, value)
 
 
-def _flag_of_text(text: str) -> bool | None:
+def _flag_of_text(text: str, kind: str) -> bool | None:
     match text:
         case "" | "null":
             return None
@@ -207,7 +214,7 @@ def _flag_of_text(text: str) -> bool | None:
             return True
         case "false" | "False" | "FALSE":
             return False
-    raise _no_flag(text)
+    raise _no_flag(kind, text)
 
 
 @attrs.frozen

@@ -50,6 +50,10 @@ class Reader:
         """Return a boolean."""
         return bool(fields.flag(self._source[key])) if key in self._source else default
 
+    def boxed_flag(self, key: str) -> bool | None:
+        """Return a boolean that may be missing."""
+        return fields.flag(self._source.get(key), "java.lang.Boolean")
+
     def texts(self, key: str) -> list[str | None]:
         """Return a list of texts."""
         return fields.texts(self._source.get(key)) or []
