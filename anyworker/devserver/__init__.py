@@ -54,6 +54,9 @@ class DevServer:
         rate_limits: Whether ``rateLimitPerFrequency`` has an effect, as on Redis and not on SQL.
         postpone: Seconds for which a poll pushes a task back that a limit keeps from being handed out; a real
             server is shipped with 60.
+        lease_race: Seconds for which a heartbeat is under way. A report on its task that comes meanwhile is
+            answered with 200 and lost, as on a real server now and then: the task is in work again without
+            its output, and its workflow goes on all the same or waits for it. 0 for never.
 
     Raises:
         ConfigurationError: An unknown flavor, a key that would not be asked for, tokens that are never good.
@@ -71,6 +74,7 @@ class DevServer:
         token_lifetime: float = 3600.0,
         rate_limits: bool = False,
         postpone: float = POSTPONE / 1000,
+        lease_race: float = 0.0,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311  # ids, not secrets
         self.engine = Engine(
@@ -79,6 +83,7 @@ class DevServer:
             max_finished=max_finished,
             rate_limits=rate_limits,
             postpone=round(postpone * 1000),
+            lease_race=round(lease_race * 1000),
         )
         if problems := list(_problems(flavor, auth, token_lifetime)):
             raise ConfigurationError(problems)

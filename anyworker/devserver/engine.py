@@ -20,6 +20,7 @@ from anyworker.devserver.deadlines import Deadlines
 from anyworker.devserver.decider import Decider
 from anyworker.devserver.endings import Endings
 from anyworker.devserver.families import Families
+from anyworker.devserver.heartbeats import Heartbeats
 from anyworker.devserver.launching import Launcher
 from anyworker.devserver.polls import Poll, Waiting
 from anyworker.devserver.queues import Queues
@@ -56,6 +57,7 @@ class Engine:
         max_finished: How many ended workflows are kept.
         rate_limits: Whether ``rateLimitPerFrequency`` has an effect.
         postpone: Milliseconds for which a task over a limit is pushed back.
+        lease_race: Milliseconds for which a heartbeat is under way.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Engine:
         max_finished: int = 10_000,
         rate_limits: bool = False,
         postpone: int = POSTPONE,
+        lease_race: int = 0,
     ) -> None:
         self._waiting = waiting
         self._chance = chance
@@ -78,6 +81,7 @@ class Engine:
         admission = Admission(keeps_place=waiting == "fill", rate_limits=rate_limits)
         self.queues = Queues(waiting, self._deadlines, admission, postpone, self._take)
         self._watches = Watches(self._deadlines)
+        self._heartbeats = Heartbeats(self.store, self._deadlines, self._watches, chance, lease_race)
         self.state = State(
             catalog=self.catalog,
             store=self.store,
@@ -88,7 +92,7 @@ class Engine:
             listeners=self.on_change,
         )
         self.launcher = Launcher(self.state)
-        self._updates = Updates(self.state, self.launcher)
+        self._updates = Updates(self.state, self.launcher, self._heartbeats)
         self.endings = Endings(self.state, self.launcher)
         self.families = Families(self.state, self.endings, self.launcher)
         self.decider = Decider(self.state, self.endings, self.launcher, Scheduler(self.state))
@@ -253,7 +257,7 @@ class Engine:
         """
         self.advance(now)
         if report.extend_lease:
-            self._updates.extend_lease(self._updates.task_of(report), now)
+            self.extend_lease(report, now)
             return None
         workflow = self.store.workflow(report.workflow_id or "")
         task = self._updates.task_of(report)
@@ -266,6 +270,13 @@ class Engine:
         else:
             self.decide(workflow, now)
         return task
+
+    def extend_lease(self, report: Report, now: int) -> Watch | None:
+        """Extend a task's lease; return what its sender waits for, None if that is nothing."""
+        self.advance(now)
+        task = self._updates.task_of(report)
+        self._updates.extend_lease(task, now)
+        return None if self.is_hurried else self._heartbeats.begin(task, now)
 
     def update_and_poll(self, report: Report, now: int) -> Poll | None:
         """Take a worker's report, then ask for its next task of the same type and domain.

@@ -13,6 +13,7 @@ from anyworker.devserver.records import TaskRecord
 from anyworker.devserver.results import TASK_RESULT, Report
 from anyworker.devserver.store import LogLine
 from anyworker.devserver.views import task_view, workflow_view
+from anyworker.devserver.watches import Watch
 
 LONGEST_WAIT = 5000
 """Milliseconds."""
@@ -70,21 +71,30 @@ class TaskEndpoints:
 
     # Updates
 
-    def update(self, call: Call) -> Answer:
+    def update(self, call: Call) -> Answer | Pending[Watch]:
         """Take a worker's report."""
         report = self._report(call, _UPDATE)
         if broken := list(complaints.missing_ids(report.workflow_id, report.task_id)):
             raise errors.invalid(broken)
+        answer = as_text(report.task_id or "")
+        if report.extend_lease:
+            return self._extend_lease(report, call.now, answer)
         self._engine.update(report, call.now)
-        return as_text(report.task_id or "")
+        return answer
 
-    def update_v2(self, call: Call) -> Answer | Pending[Poll]:
+    def update_v2(self, call: Call) -> Answer | Pending[Poll] | Pending[Watch]:
         """Take a worker's report and ask for its next task."""
         report = self._report(call, _UPDATE_V2_METHOD)
         if not report.workflow_id or not report.task_id:
             raise complaints.missing_ids_v2(_UPDATE_V2_METHOD, report.workflow_id, report.task_id)
+        if report.extend_lease:
+            return self._extend_lease(report, call.now, NO_CONTENT)
         poll = self._engine.update_and_poll(report, call.now)
         return NO_CONTENT if poll is None else Pending(poll, _render_one)
+
+    def _extend_lease(self, report: Report, now: int, answer: Answer) -> Answer | Pending[Watch]:
+        watch = self._engine.extend_lease(report, now)
+        return answer if watch is None else Pending(watch, lambda _watch, _now: answer)
 
     @staticmethod
     def _report(call: Call, signature: str) -> Report:

@@ -1,6 +1,7 @@
 """What a worker reports about a task, written into the task."""
 
 from anyworker.devserver import complaints, errors, payloads
+from anyworker.devserver.heartbeats import Heartbeats
 from anyworker.devserver.launching import Launcher
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.results import Report
@@ -11,7 +12,8 @@ from anyworker.devserver.store import LogLine
 class Updates:
     """Takes reports; what follows from them is the decider's."""
 
-    def __init__(self, state: State, launcher: Launcher) -> None:
+    def __init__(self, state: State, launcher: Launcher, heartbeats: Heartbeats) -> None:
+        self._heartbeats = heartbeats
         self._state = state
         self._launcher = launcher
 
@@ -44,6 +46,8 @@ class Updates:
             return False
         if report.status is None:
             raise complaints.missing_status()
+        if self._heartbeats.swallow(task):
+            return False
         task.reason = report.reason
         task.worker_id = report.worker_id
         task.callback_after = report.callback_after
