@@ -157,7 +157,7 @@ class Decider:
         if not task.is_terminal:
             if task.step.kind in IMMEDIATE_KINDS:
                 found.left.append(task)
-            if task.due is None or task.due.at > now:
+            if (task.due is None or task.due.at > now) and not limits.is_late_from_the_start(task, now):
                 found.is_waiting = True
                 return
             self._expire(task, now)

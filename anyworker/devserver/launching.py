@@ -3,8 +3,8 @@
 import functools
 from typing import Any
 
-from anyworker.devserver import payloads
-from anyworker.devserver.limits import Ending, WorkflowEnds, next_due
+from anyworker.devserver import limits, payloads
+from anyworker.devserver.limits import Ending, WorkflowEnds
 from anyworker.devserver.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.state import Decide, StartChild, State
 
@@ -68,8 +68,6 @@ class Launcher:
             task.ended = now
             task.become(task.status, now)
             return step.kind == "FORK_JOIN"
-        if task.started == 0:
-            task.started = now
         if step.kind in IMMEDIATE_KINDS:
             task.become("IN_PROGRESS", now)
             carry_out(task, now)
@@ -118,6 +116,7 @@ class Launcher:
             task.updated = now
             left = (task.wait_until - now) // 1000
             task.callback_after = max(left, 1) if task.wait_until > 0 else _NEXT_LOOK
+            task.started = now
             task.become("IN_PROGRESS", now)
             self.watch(task, now)
             self.resume(task, 0, now)
@@ -143,7 +142,7 @@ class Launcher:
 
     def watch(self, task: TaskRecord, now: int) -> None:
         """See to it that the workflow is decided when the next limit of a live task is reached."""
-        due = next_due(task) if task.is_pending and not task.is_terminal else None
+        due = limits.next_due(task) if task.is_pending and not task.is_terminal else None
         if task.due is not None:
             if task.due.at == due and task.due.action is not None:
                 return

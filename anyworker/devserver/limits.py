@@ -66,6 +66,9 @@ def expire(task: TaskRecord, now: int) -> Ending | None:
         if limit != "response" and task.step.definition.timeout_policy == "TIME_OUT_WF":
             return Ending("TIMED_OUT", task.reason, task)
         return None
+    if is_late_from_the_start(task, now) and task.status == "IN_PROGRESS":
+        task.reason = _reason(task, "response", now)
+        task.close("TIMED_OUT", now)
     return None
 
 
@@ -87,7 +90,20 @@ def _limits(task: TaskRecord) -> Iterator[tuple[int, _Limit]]:
 def _is_answered_by_somebody(task: TaskRecord) -> bool:
     """Tell whether an answer can be late: the server looks after its own joins and sub-workflows."""
     step = task.step
+    if step.kind in {"JOIN", "WAIT"} and task.updated == 0:
+        return False
     return step.kind not in {"JOIN", "SUB_WORKFLOW"} and not (step.is_system and step.wire["asyncComplete"])
+
+
+def is_late_from_the_start(task: TaskRecord, now: int) -> bool:
+    """Tell whether the real server holds a task of its own late as soon as it decides.
+
+    It counts the time of a JOIN or WAIT from the update that a new one has not had; only one whose name has
+    a task definition has a response timeout at all.
+    """
+    step, response = task.step, task.step.definition.response_timeout_seconds
+    is_new = task.updated == 0 and step.kind in {"JOIN", "WAIT"} and not step.wire["asyncComplete"]
+    return is_new and response > 0 and now >= (response + task.callback_after) * 1000
 
 
 def _policy_limits(task: TaskRecord, definition: TaskDefinition) -> Iterator[tuple[int, _Limit]]:

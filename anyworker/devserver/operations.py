@@ -166,7 +166,7 @@ class Operations:
             raise errors.workflow_in_terminal_state(workflow.status)
         for task in workflow.pending.values():
             if not task.step.is_system and task.status == "SCHEDULED" and task.callback_after > 0:
-                task.callback_after = 0
+                task.callback_after, task.updated = 0, now
                 self._engine.queues.push(task, 0, now)
         self._decider.watch_all(workflow, now)
 

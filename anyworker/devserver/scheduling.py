@@ -88,7 +88,8 @@ class Scheduler:
     def _worker_task(self, workflow: WorkflowRecord, step: Step, now: int) -> TaskRecord:
         task = self._task(workflow, step, {}, now)
         task.input = self._input(workflow, step, task.task_id)
-        task.start_delay = task.callback_after = step.start_delay
+        task.callback_after = step.start_delay
+        task.start_delay = step.start_delay if step.kind == "SIMPLE" else 0
         return task
 
     def _fork(self, workflow: WorkflowRecord, step: Step, now: int) -> list[TaskRecord]:

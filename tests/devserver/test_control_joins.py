@@ -229,3 +229,13 @@ def test_many_branches_cost_no_more_than_their_number(branches: int) -> None:
         rig.report(task, "COMPLETED")
     assert rig.workflow(workflow_id)["status"] == "COMPLETED"
     assert decided < 5
+
+
+def test_join_whose_name_has_a_task_definition_is_late_from_the_start() -> None:
+    """As on the real server, which counts its time from an update that it has not had."""
+    rig = Rig()
+    rig.define("fork_join", responseTimeoutSeconds=300)
+    rig.flow("flow", *fork([simple("a")], join_on=["a"]))
+    found = rig.workflow(rig.start("flow"))
+    assert found["status"] == "TIMED_OUT"
+    assert "responseTimeout: 300 exceeded" in found["reasonForIncompletion"]
