@@ -228,9 +228,11 @@ class Decider:
         """Let JOINs that had failed wait again after a sub-workflow was set going again."""
         if not workflow.is_changed_below:
             return
-        workflow.is_changed_below = False
-        for task in workflow.tasks:
+        changed = [task for task in workflow.tasks if task.is_changed_below and not task.is_retried]
+        workflow.is_changed_below = len(changed) > 1
+        for task in changed[:1]:  # one at a time, as the real server
             task.is_changed_below = False
+        for task in workflow.tasks:
             if task.step.kind == "JOIN" and task.is_unsuccessful:
                 task.become("IN_PROGRESS", now)
                 self._launcher.watch(task, now)
