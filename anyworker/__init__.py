@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
     from anyworker.configuration import AuthenticationSettings, Configuration
     from anyworker.context import TaskContext, TaskInProgress, get_task_context
-    from anyworker.errors import AnyworkerError, ConfigurationError, NonRetryableException
+    from anyworker.errors import AnyworkerError, ConfigurationError, LifespanError, NonRetryableException
     from anyworker.events import (
         PollCompleted,
         PollFailure,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
     from anyworker.values.custom import register_type
-    from anyworker.values.resolve import WholeInput
+    from anyworker.values.markers import FromLifespan, WholeInput
     from anyworker.worker import Worker, worker_task
 
 __version__ = "0.1.0"
@@ -34,6 +34,8 @@ __all__ = [
     "AuthenticationSettings",
     "Configuration",
     "ConfigurationError",
+    "FromLifespan",
+    "LifespanError",
     "NonRetryableException",
     "PollCompleted",
     "PollFailure",
@@ -66,7 +68,7 @@ _HOMES = {
     "anyworker.conductor.models": ("Task", "TaskDef", "TaskExecLog", "TaskResult"),
     "anyworker.configuration": ("AuthenticationSettings", "Configuration"),
     "anyworker.context": ("TaskContext", "TaskInProgress", "get_task_context"),
-    "anyworker.errors": ("AnyworkerError", "ConfigurationError", "NonRetryableException"),
+    "anyworker.errors": ("AnyworkerError", "ConfigurationError", "LifespanError", "NonRetryableException"),
     "anyworker.events": (
         "PollCompleted",
         "PollFailure",
@@ -82,7 +84,7 @@ _HOMES = {
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),
     "anyworker.values.custom": ("register_type",),
-    "anyworker.values.resolve": ("WholeInput",),
+    "anyworker.values.markers": ("FromLifespan", "WholeInput"),
     "anyworker.worker": ("Worker", "worker_task"),
 }
 __getattr__ = loader(globals(), _HOMES)

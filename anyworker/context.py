@@ -2,8 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 LONGEST_CALLBACK = 10 * 365 * 24 * 3600
 """Seconds; the server loses tasks whose time to come back lies past the year 9999."""
+
+_NO_RESOURCES: Mapping[str, Any] = MappingProxyType({})
 
 _current: ContextVar["TaskContext | None"] = ContextVar("anyworker_task_context", default=None)
 
@@ -83,8 +87,15 @@ class TimeLimit:
 class TaskContext:
     """The task that runs, for its function and for whatever it calls."""
 
-    def __init__(self, draft: Draft, limit: TimeLimit | None = None) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        limit: TimeLimit | None = None,
+        resources: Mapping[str, Any] = _NO_RESOURCES,
+    ) -> None:
         self._draft = draft
+        self.resources = resources
+        """What the process's lifespan yielded, by name."""
         self._limit = limit
         self._entered = datetime.now(UTC)
         self._callback_after: int | None = None
@@ -247,8 +258,10 @@ def current_task_context() -> TaskContext | None:
     return _current.get()
 
 
-def enter(draft: Draft, limit: TimeLimit | None = None) -> TaskContext:
+def enter(
+    draft: Draft, limit: TimeLimit | None = None, resources: Mapping[str, Any] = _NO_RESOURCES
+) -> TaskContext:
     """Make this task the current one of the running task of the event loop and of threads it starts."""
-    context = TaskContext(draft, limit)
+    context = TaskContext(draft, limit, resources)
     _current.set(context)
     return context

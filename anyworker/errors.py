@@ -6,7 +6,8 @@
     ├── ConfigurationError          the start is refused; the message names key, value, reason, source
     │   ├── DeclarationError        a worker is declared wrongly (also a ValueError)
     │   │   └── DuplicateWorkerError
-    │   └── WorkerImportError       a module with workers cannot be imported
+    │   ├── WorkerImportError       a module with workers cannot be imported
+    │   └── LifespanError           the resources that the workers need cannot be opened
     ├── ReportedFailure             a function returned a TaskResult that says it failed
     ├── StrayCancellation           a function was cancelled although nobody asked for it
     ├── ExecutionTimeout            a function took longer than its worker's timeout
@@ -71,6 +72,10 @@ class DuplicateWorkerError(DeclarationError):
 
 class WorkerImportError(ConfigurationError):
     """A module or file named as a source of workers cannot be imported."""
+
+
+class LifespanError(ConfigurationError):
+    """The lifespan failed to open; its exception, if there was one, is the cause."""
 
 
 class ReportedFailure(AnyworkerError):

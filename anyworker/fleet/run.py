@@ -15,6 +15,7 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.fleet import Fleet, FleetStatus
+from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.serving import ABANDON_SECONDS, UPDATE_RETRY_DELAYS, serving
 from anyworker.fleet.signals import SignalStages, Stage, exit_now
@@ -30,6 +31,7 @@ def run(
     configuration: Configuration | None = None,
     import_modules: Sequence[str] = (),
     event_listeners: Iterable[Listener] = (),
+    lifespan: Lifespan | None = None,
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
 ) -> None:
@@ -48,6 +50,8 @@ def run(
         configuration: The server; by default what the environment says.
         import_modules: Modules or files to import first, for the workers that they register.
         event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        lifespan: Makes the async context manager that is entered before the first poll and left after the
+            last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish after the first signal.
         update_retry_delays: Seconds between attempts to deliver a result.
 
@@ -68,6 +72,7 @@ def run(
                 workers,
                 configuration=configuration,
                 event_listeners=event_listeners,
+                lifespan=lifespan,
                 grace=grace,
                 update_retry_delays=update_retry_delays,
             )

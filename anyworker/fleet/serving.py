@@ -6,12 +6,13 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from random import random
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 
 from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
@@ -19,12 +20,14 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
 from anyworker.fleet.declarations import declarations
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
+from anyworker.fleet.lifespan import Lifespan, opened
 from anyworker.fleet.loader import load_all
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
+from anyworker.runner.execution import Executor
 from anyworker.runner.log_forwarding import forwarding, log_levels
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
@@ -46,6 +49,7 @@ async def serving(
     configuration: Configuration | None = None,
     import_modules: Sequence[str] = (),
     event_listeners: Iterable[Listener] = (),
+    lifespan: Lifespan | None = None,
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     run_sync: RunSync | None = None,
@@ -61,12 +65,15 @@ async def serving(
         configuration: The server; by default what the environment says.
         import_modules: Modules or files to import first, for the workers that they register.
         event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        lifespan: Makes the async context manager that is entered before the first poll and left after the
+            last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish when the fleet drains.
         update_retry_delays: Seconds between attempts to deliver a result.
         run_sync: Runs plain functions; by default in worker threads.
 
     Raises:
         ConfigurationError: Something that is configured cannot work; all problems are named.
+        LifespanError: The lifespan failed to open.
     """
     load_all(import_modules)
     with _Problems() as problems:
@@ -78,31 +85,60 @@ async def serving(
             publisher = Publisher(event_listeners)
         with problems.of_one_part():
             resolved = resolve_workers(workers)
-    async with ConductorClient(configuration) as client, forwarding(log_levels(resolved)):
+    async with (
+        ConductorClient(configuration) as client,
+        forwarding(log_levels(resolved)),
+        _host() as host,
+        opened(lifespan, host) as resources,
+    ):
         runners = assemble(
-            resolved, client, publisher, delays=update_retry_delays, run_sync=run_sync or thread_runner()
+            resolved,
+            client,
+            publisher,
+            delays=update_retry_delays,
+            run_sync=run_sync or thread_runner(),
+            resources=resources,
         )
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
         fleet = Fleet(runners, grace, [client.keep_time, registrar.run])
-        error: BaseException | None = None
-        async with anyio.create_task_group() as host:
-            host.start_soon(fleet.run)
-            try:
-                try:
-                    yield fleet
-                except anyio.get_cancelled_exc_class():
-                    raise
-                except BaseException as raised:  # noqa: BLE001 - goes on below, not wrapped in a group
-                    error = raised
-                await fleet.drain()
-            except anyio.get_cancelled_exc_class():
-                fleet.stop()
-                with anyio.move_on_after(CANCEL_SECONDS + ABANDON_SECONDS, shield=True):
-                    await fleet.wait()
-                raise
-        if error is not None:
-            raise error
+        host.start_soon(fleet.run)
+        async with _ended_with_the_block(fleet):
+            yield fleet
+
+
+@contextlib.asynccontextmanager
+async def _host() -> AsyncIterator[TaskGroup]:
+    """Open a task group; what its block raises goes on as it is, in no group, once the tasks have ended."""
+    error: BaseException | None = None
+    async with anyio.create_task_group() as group:
+        try:
+            yield group
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as raised:  # noqa: BLE001 - goes on below
+            error = raised
+    if error is not None:
+        raise error
+
+
+@contextlib.asynccontextmanager
+async def _ended_with_the_block(fleet: Fleet) -> AsyncIterator[None]:
+    """Drain a fleet when the block is left; where that is cancelled, stop it, and wait in limited time."""
+    try:
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException:
+            await fleet.drain()
+            raise
+        await fleet.drain()
+    except anyio.get_cancelled_exc_class():
+        fleet.stop()
+        with anyio.move_on_after(CANCEL_SECONDS + ABANDON_SECONDS, shield=True):
+            await fleet.wait()
+        raise
 
 
 class _Problems:
@@ -186,23 +222,33 @@ def assemble(
     *,
     delays: Sequence[float],
     run_sync: RunSync,
+    resources: Mapping[str, Any],
 ) -> list[Runner]:
-    """Build a runner for each worker. Called in the event loop that will run them."""
+    """Build a runner for each worker. Called in the event loop that will run them.
+
+    Raises:
+        DeclarationError: Functions have parameters that nothing can fill; all of them are named.
+    """
     own_id = process_worker_id()
+    executors: list[tuple[ResolvedWorker, Executor]] = []
+    with _Problems() as problems:
+        for resolved in workers:
+            with problems.of_one_part():
+                executors.append((resolved, executor_of(resolved, run_sync, resources)))
     return [
-        _runner(resolved, client, publisher, own_id=own_id, delays=delays, run_sync=run_sync)
-        for resolved in workers
+        _runner(resolved, executor, client, publisher, own_id=own_id, delays=delays)
+        for resolved, executor in executors
     ]
 
 
 def _runner(
     resolved: ResolvedWorker,
+    executor: Executor,
     client: ConductorClient,
     publisher: Publisher,
     *,
     own_id: str,
     delays: Sequence[float],
-    run_sync: RunSync,
 ) -> Runner:
     worker, options = resolved.worker, resolved.options
     identity = Identity(worker.task_definition_name, options.domain, options.worker_id or own_id)
@@ -215,7 +261,7 @@ def _runner(
             idle_poll_timeout=options.idle_poll_timeout,
         ),
         client=client,
-        executor=executor_of(resolved, run_sync),
+        executor=executor,
         delivery=Delivery(
             client,
             task_type=identity.task_type,

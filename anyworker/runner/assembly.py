@@ -1,9 +1,15 @@
 """From a worker's options to what calls its function."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from anyworker.errors import DeclarationError
 from anyworker.options import ResolvedWorker
 from anyworker.runner.execution import Executor
 from anyworker.runner.threads import RunSync
 from anyworker.values.resolve import BoundCall, resolve_call
+from anyworker.values.signatures import name_of
 
 
 def call_of(resolved: ResolvedWorker) -> BoundCall:
@@ -21,17 +27,31 @@ def call_of(resolved: ResolvedWorker) -> BoundCall:
     )
 
 
-def executor_of(resolved: ResolvedWorker, run_sync: RunSync) -> Executor:
+def executor_of(
+    resolved: ResolvedWorker, run_sync: RunSync, resources: Mapping[str, Any] = MappingProxyType({})
+) -> Executor:
     """Return what calls a worker's function.
 
+    Args:
+        resolved: The worker.
+        run_sync: Runs plain functions.
+        resources: What the process's lifespan yielded.
+
     Raises:
-        DeclarationError: Its parameters cannot be filled from a task; all problems are named.
+        DeclarationError: Its parameters cannot be filled from a task, or lack a resource; all are named.
     """
     worker, options = resolved.worker, resolved.options
+    call = call_of(resolved)
+    try:
+        call = call.with_resources(resources)
+    except DeclarationError as error:
+        owner = name_of(worker.execute_function)
+        raise DeclarationError([f"{owner}: {problem}" for problem in error.problems]) from None
     return Executor(
         function=worker.execute_function,
-        call=call_of(resolved),
+        call=call,
         is_async=worker.is_async,
         timeout=options.timeout,
         run_sync=run_sync,
+        resources=resources,
     )

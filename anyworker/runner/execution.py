@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -105,6 +105,8 @@ class Executor:
     timeout: float | None
     """Seconds a call may take, None for any time."""
     run_sync: RunSync
+    resources: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the process's lifespan yielded, for the functions' context."""
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
 
@@ -170,7 +172,7 @@ class Executor:
         limit: TimeLimit | None = None,
     ) -> Outcome:
         surroundings = contextvars.copy_context()
-        context = surroundings.run(task_context.enter, execution.draft, limit)
+        context = surroundings.run(task_context.enter, execution.draft, limit, self.resources)
         try:
             if self.is_async:
                 coroutine: Any = surroundings.run(self.function, *positional, **named)

@@ -31,6 +31,7 @@ async def run_task_async(
     retry_count: int = 0,
     in_thread: bool | None = None,
     event_listeners: Iterable[Listener] = (),
+    resources: Mapping[str, Any] | None = None,
     **fields: Unpack[TaskFields],
 ) -> TaskOutcome:
     """Run a function for one task, in the event loop that runs, and return what came of it.
@@ -44,6 +45,7 @@ async def run_task_async(
         retry_count=retry_count,
         in_thread=in_thread,
         event_listeners=event_listeners,
+        resources=resources,
         **fields,
     )
     async with run:
@@ -61,6 +63,7 @@ def run_task(
     virtual_time: bool | None = None,
     in_thread: bool | None = None,
     event_listeners: Iterable[Listener] = (),
+    resources: Mapping[str, Any] | None = None,
     **fields: Unpack[TaskFields],
 ) -> TaskOutcome:
     """Run a function for one task and return what came of it: ``run_task(greet, {"name": "Ada"}).output``.
@@ -84,6 +87,7 @@ def run_task(
         retry_count=retry_count,
         in_thread=in_thread,
         event_listeners=event_listeners,
+        resources=resources,
         **fields,
     )
     return run_in_own_loop(run, "run_task", backend=backend, virtual_time=virtual_time)
@@ -96,6 +100,7 @@ async def run_until_done_async(
     retry_count: int = 0,
     in_thread: bool | None = None,
     max_polls: int = MOST_POLLS,
+    resources: Mapping[str, Any] | None = None,
     **fields: Unpack[TaskFields],
 ) -> list[TaskOutcome]:
     """Run a function for a task again and again, as the server would hand it out, until the task ends.
@@ -110,7 +115,8 @@ async def run_until_done_async(
         RuntimeError: The task is still in progress after ``max_polls`` calls.
     """
     worker = worker_of(source)
-    outcome = await run_task_async(worker, input, retry_count=retry_count, in_thread=in_thread, **fields)
+    run = partial(run_task_async, worker, in_thread=in_thread, resources=resources)
+    outcome = await run(input, retry_count=retry_count, **fields)
     outcomes = [outcome]
     while outcome.status == "IN_PROGRESS":
         if len(outcomes) >= max_polls:
@@ -118,7 +124,7 @@ async def run_until_done_async(
             raise RuntimeError(message)
         if is_time_virtual():
             await anyio.sleep(outcome.callback_after_seconds)
-        outcome = await run_task_async(worker, outcome.next_task(), in_thread=in_thread)
+        outcome = await run(outcome.next_task())
         outcomes.append(outcome)
     return outcomes
 
@@ -132,6 +138,7 @@ def run_until_done(
     virtual_time: bool | None = None,
     in_thread: bool | None = None,
     max_polls: int = MOST_POLLS,
+    resources: Mapping[str, Any] | None = None,
     **fields: Unpack[TaskFields],
 ) -> list[TaskOutcome]:
     """Do what `run_until_done_async` does, in an event loop of its own; see `run_task` for the arguments."""
@@ -142,6 +149,7 @@ def run_until_done(
         retry_count=retry_count,
         in_thread=in_thread,
         max_polls=max_polls,
+        resources=resources,
         **fields,
     )
     return run_in_own_loop(run, "run_until_done", backend=backend, virtual_time=virtual_time)

@@ -45,6 +45,7 @@ class TaskRun:
         in_thread: Whether a plain function runs in a thread, as in production, or right in the event loop;
             by default in a thread, unless time is virtual: it would run away from a thread.
         event_listeners: Hear the events as well.
+        resources: What the lifespan would yield, by name.
         **fields: More of the task.
 
     Raises:
@@ -61,12 +62,14 @@ class TaskRun:
         retry_count: int = 0,
         in_thread: bool | None = None,
         event_listeners: Iterable[Listener] = (),
+        resources: Mapping[str, Any] | None = None,
         **fields: Unpack[TaskFields],
     ) -> None:
         self._resolved = resolve_all([worker_of(source)], {}).workers[0]
         worker = self._resolved.worker
         self.task = task_for(worker, input, poll_count=poll_count, retry_count=retry_count, **fields)
         self._in_thread = in_thread
+        self._resources = resources or {}
         self._events: list[TaskRunnerEvent] = []
         publisher = Publisher([_Recorder(self._events), *event_listeners])
         worker_id = self._resolved.options.worker_id or WORKER_ID
@@ -134,7 +137,7 @@ class TaskRun:
 
     async def _run(self) -> None:
         in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
-        executor = executor_of(self._resolved, thread_runner() if in_thread else run_inline)
+        executor = executor_of(self._resolved, thread_runner() if in_thread else run_inline, self._resources)
         if executor.is_async or not in_thread:
             self._begun.set()
         else:

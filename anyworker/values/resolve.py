@@ -12,6 +12,7 @@ from anyworker.conductor.models import Task
 from anyworker.errors import ConversionError, DeclarationError
 from anyworker.values import docstrings
 from anyworker.values.convert import ShapeBuilder
+from anyworker.values.markers import FromLifespan, WholeInput, has_mark
 from anyworker.values.objects import Member, Members, absent_means
 from anyworker.values.paths import member
 from anyworker.values.shapes import PROBLEM_LIMIT, Misfit, Problem, Shape
@@ -23,8 +24,12 @@ _REST = inspect.Parameter.VAR_KEYWORD
 _NEVER_FILLED = inspect.Parameter.VAR_POSITIONAL
 
 
-class WholeInput:
-    """Marks a parameter that takes the whole input: ``everything: Annotated[dict[str, Any], WholeInput]``."""
+@attrs.frozen
+class Resource:
+    """A parameter that takes something from the lifespan."""
+
+    name: str
+    has_default: bool
 
 
 @attrs.frozen(eq=False)
@@ -37,6 +42,10 @@ class BoundCall:
     """Parameters that take the task."""
     input_names: tuple[str, ...] = ()
     """Parameters that take the whole input."""
+    resources: tuple[Resource, ...] = ()
+    """Parameters that take something from the lifespan."""
+    opened: Mapping[str, object] = attrs.field(factory=dict)
+    """What those take, by their names."""
     positional: tuple[tuple[str, object], ...] = ()
     """Positional-only parameters in order, with their defaults."""
     rest: Shape | None = None
@@ -49,6 +58,23 @@ class BoundCall:
         """Whether something takes the keys that no parameter is named after."""
         takes_task_alone = bool(self.task_names) and not self.members.members
         return self.rest is not None or bool(self.input_names) or takes_task_alone
+
+    def with_resources(self, given: Mapping[str, object]) -> "BoundCall":
+        """Return the call with what the lifespan gave.
+
+        Raises:
+            DeclarationError: It lacks something for which a parameter has no default; all of it is named.
+        """
+        problems = [
+            f"parameter {each.name!r} is FromLifespan, but {_what_there_is(given)}: let the lifespan yield a "
+            f"mapping with {each.name!r}, or give the parameter a default"
+            for each in self.resources
+            if each.name not in given and not each.has_default
+        ]
+        if problems:
+            raise DeclarationError(problems)
+        names = [each.name for each in self.resources if each.name in given]
+        return attrs.evolve(self, opened={name: given[name] for name in names})
 
     def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
         """Return the arguments of the call: positional, by name.
@@ -73,6 +99,8 @@ class BoundCall:
             named[name] = task
         for name in self.input_names:
             named[name] = given
+        if self.opened:
+            named.update(self.opened)
         if not self.positional:
             return (), named
         return tuple([named.pop(name, default) for name, default in self.positional]), named
@@ -86,7 +114,8 @@ class BoundCall:
             named = self.members.gather(given)
         except Misfit as misfit:
             problems += misfit.problems
-        taken = self.members.keys.union(self.task_names, self.input_names)
+        resources = [each.name for each in self.resources]
+        taken = self.members.keys.union(self.task_names, self.input_names, resources)
         for key, value in given.items():
             if key not in taken:
                 try:
@@ -109,7 +138,8 @@ def resolve_call(
     """Resolve a function's parameters.
 
     Each parameter is filled from the input by its name, except one annotated ``Task`` (takes the task) or
-    marked ``WholeInput``; ``**kwargs`` takes the keys that are left, ``*args`` stays empty.
+    marked ``WholeInput`` or ``FromLifespan``; ``**kwargs`` takes the keys that are left, ``*args`` stays
+    empty.
 
     Args:
         function: Function, bound method, ``functools.partial`` or any callable.
@@ -157,6 +187,7 @@ class _Resolution:
         self._members: list[Member] = []
         self._task_names: list[str] = []
         self._input_names: list[str] = []
+        self._resources: list[Resource] = []
         self._positional: list[tuple[str, object]] = []
         self._rest: Shape | None = None
 
@@ -169,8 +200,10 @@ class _Resolution:
             self._positional.append((name, parameter.default))
         if _is_task(annotation) or (self._takes_task and annotation is parameter.empty):
             self._task_names.append(name)
-        elif _is_whole_input(annotation):
+        elif has_mark(annotation, WholeInput):
             self._input_names.append(name)
+        elif has_mark(annotation, FromLifespan):
+            self._add_resource(parameter, has_default=has_default)
         elif parameter.kind is _REST:
             self._rest = builder.shape(annotation)
             builder.finish()
@@ -182,12 +215,19 @@ class _Resolution:
             absent = absent_means(shape, has_default=has_default)
             self._members.append(Member(name, name, shape, absent, self._texts.get(name)))
 
+    def _add_resource(self, parameter: inspect.Parameter, *, has_default: bool) -> None:
+        if parameter.kind is _REST:
+            message = f"FromLifespan fills one parameter by its name, not **{parameter.name}"
+            raise DeclarationError(message)
+        self._resources.append(Resource(parameter.name, has_default))
+
     def finished(self, *, is_strict: bool, tried: Tried) -> BoundCall:
         takes_all = self._rest is not None or self._input_names or (self._task_names and not self._members)
         return BoundCall(
             Members(tuple(self._members), is_strict=is_strict and not takes_all),
             task_names=tuple(self._task_names),
             input_names=tuple(self._input_names),
+            resources=tuple(self._resources),
             positional=tuple(self._positional),
             rest=self._rest,
             tried=tried,
@@ -203,9 +243,10 @@ def _is_task(annotation: Any) -> bool:
     return origin in {typing.Union, UnionType} and Task in typing.get_args(annotation)
 
 
-def _is_whole_input(annotation: Any) -> bool:
-    marks = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
-    return any(mark is WholeInput or isinstance(mark, WholeInput) for mark in marks)
+def _what_there_is(given: Mapping[str, object]) -> str:
+    if not given:
+        return "there is no lifespan that gives anything"
+    return f"the lifespan gives only {', '.join(map(repr, given))}"
 
 
 def _describe(function: Callable[..., object], parameter: inspect.Parameter, reason: str) -> str:

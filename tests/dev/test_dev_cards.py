@@ -9,7 +9,7 @@ from anyworker import Task, TaskDef, Worker, worker_task
 from anyworker.dev.cards import card
 from anyworker.dev.messages import Card
 from anyworker.options import resolve_all
-from anyworker.values.resolve import WholeInput
+from anyworker.values.markers import WholeInput
 
 
 def card_of(function: Any, **options: Any) -> Card:

@@ -10,7 +10,8 @@ import pytest
 
 from anyworker.conductor.models import Task
 from anyworker.errors import ConversionError, DeclarationError
-from anyworker.values.resolve import WholeInput, resolve_call
+from anyworker.values.markers import WholeInput
+from anyworker.values.resolve import resolve_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,8 @@ import pytest
 
 from anyworker import Task
 from anyworker.context import TaskInProgress
-from anyworker.values.resolve import WholeInput, resolve_call
+from anyworker.values.markers import FromLifespan, WholeInput
+from anyworker.values.resolve import resolve_call
 from anyworker.values.returns import resolve_return
 from anyworker.values.schema import DRAFT, input_schema, output_schema
 
@@ -276,6 +277,13 @@ def test_what_takes_the_rest_says_what_further_properties_are() -> None:
 
     assert written(rest, strict=True)["additionalProperties"] == STRING
     assert written(whole, strict=True)["additionalProperties"] is True
+
+
+def test_resources_of_the_lifespan_are_no_part_of_the_schema() -> None:
+    def function(amount: int, pool: Annotated[object, FromLifespan]) -> None: ...
+
+    assert written(function)["properties"] == {"amount": INTEGER}
+    assert written(function)["required"] == ["amount"]
 
 
 GOOGLE = """Charge an order.
