@@ -28,9 +28,9 @@ import anyio
 import httpx
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.api import Api
+from anyworker.devserver.api.api import Api
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import Answer, Pending, Request
+from anyworker.devserver.http.exchange import Answer, Pending, Request
 from anyworker.testing import virtual_backend
 
 URL = "http://devserver/api"

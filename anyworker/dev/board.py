@@ -2,7 +2,7 @@
 
 import attrs
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 _RUNNING = frozenset({"RUNNING", "PAUSED"})
 _WAITING, _IN_HAND = "SCHEDULED", "IN_PROGRESS"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Self
 
 from anyworker.dev.showing import View
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 _LAST_WORDS_SECONDS = 5.0
 """How long a terminal that does not take it is waited for at the end."""

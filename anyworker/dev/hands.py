@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 
 class Hands:

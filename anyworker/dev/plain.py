@@ -5,7 +5,7 @@ from typing import IO
 
 from anyworker.dev.board import Board, Row
 from anyworker.dev.showing import clean, clock_time, duration, short_id
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 
 class PlainView:

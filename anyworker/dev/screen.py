@@ -16,7 +16,7 @@ from rich.text import Text
 
 from anyworker.dev.board import Board, Row
 from anyworker.dev.showing import clean, clock_time, duration, short_id
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 _PAUSE_SECONDS = 0.1
 """Shortest time between two looks: more often is more than eyes can tell."""

@@ -3,7 +3,7 @@
 import datetime
 from typing import Protocol
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 _JOINER = "\N{ZERO WIDTH JOINER}"
 

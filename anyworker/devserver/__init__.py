@@ -11,16 +11,16 @@ import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, get_args
 
-from anyworker.devserver.admin import Admin
-from anyworker.devserver.asgi import DevServerApp
 from anyworker.devserver.engine import POSTPONE, Engine
-from anyworker.devserver.exchange import Answer, Request
-from anyworker.devserver.fault_rules import Fault
-from anyworker.devserver.faults import Faults
-from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.polls import Waiting
-from anyworker.devserver.shell import Respond, Shell
-from anyworker.devserver.tokens import Tokens
+from anyworker.devserver.faults.faults import Faults
+from anyworker.devserver.faults.rules import Fault
+from anyworker.devserver.http.exchange import Answer, Request
+from anyworker.devserver.orkes.orkes import Orkes
+from anyworker.devserver.orkes.tokens import Tokens
+from anyworker.devserver.queueing.polls import Waiting
+from anyworker.devserver.shells.admin import Admin
+from anyworker.devserver.shells.asgi import DevServerApp
+from anyworker.devserver.shells.shell import Respond, Shell
 from anyworker.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class DevServer:
         """Return an httpx transport that answers in process.
 
         Args:
-            admin: Whether there is the admin route (:mod:`anyworker.devserver.admin`).
+            admin: Whether there is the admin route (:mod:`anyworker.devserver.shells.admin`).
         """
         # Here, because httpx takes longest to import, and a server on a socket has no use for it.
         from anyworker.devserver.transport import DevServerTransport  # noqa: PLC0415
@@ -132,7 +132,7 @@ class DevServer:
         """Return an ASGI application, for uvicorn.
 
         Args:
-            admin: Whether there is the admin route (:mod:`anyworker.devserver.admin`).
+            admin: Whether there is the admin route (:mod:`anyworker.devserver.shells.admin`).
         """
         return DevServerApp(self._front(admin=admin))
 

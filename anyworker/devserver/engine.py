@@ -11,23 +11,16 @@ import uuid
 from collections.abc import Callable
 from typing import assert_never
 
-from anyworker.devserver import beginnings, errors
-from anyworker.devserver.admission import Admission
-from anyworker.devserver.beginnings import Start
-from anyworker.devserver.catalog import Catalog
-from anyworker.devserver.changes import Listener
-from anyworker.devserver.deadlines import Deadlines
-from anyworker.devserver.decider import Decider
-from anyworker.devserver.endings import Endings
-from anyworker.devserver.families import Families
-from anyworker.devserver.heartbeats import Heartbeats
-from anyworker.devserver.launching import Launcher
-from anyworker.devserver.polls import Poll, Waiting
-from anyworker.devserver.queues import Queues
-from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.results import Report
-from anyworker.devserver.scheduling import Scheduler
-from anyworker.devserver.state import (
+from anyworker.devserver.lifecycle import beginnings
+from anyworker.devserver.lifecycle.beginnings import Start
+from anyworker.devserver.lifecycle.decider import Decider
+from anyworker.devserver.lifecycle.endings import Endings
+from anyworker.devserver.lifecycle.families import Families
+from anyworker.devserver.lifecycle.heartbeats import Heartbeats
+from anyworker.devserver.lifecycle.launching import Launcher
+from anyworker.devserver.lifecycle.results import Report
+from anyworker.devserver.lifecycle.scheduling import Scheduler
+from anyworker.devserver.lifecycle.state import (
     ChildEnded,
     Decide,
     EndChild,
@@ -38,9 +31,17 @@ from anyworker.devserver.state import (
     StartFailureWorkflow,
     State,
 )
-from anyworker.devserver.store import Store
-from anyworker.devserver.updates import Updates
-from anyworker.devserver.watches import Watch, Watches
+from anyworker.devserver.lifecycle.updates import Updates
+from anyworker.devserver.metadata.catalog import Catalog
+from anyworker.devserver.queueing.admission import Admission
+from anyworker.devserver.queueing.polls import Poll, Waiting
+from anyworker.devserver.queueing.queues import Queues
+from anyworker.devserver.records.changes import Listener
+from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
+from anyworker.devserver.records.store import Store
+from anyworker.devserver.timing.deadlines import Deadlines
+from anyworker.devserver.timing.watches import Watch, Watches
+from anyworker.devserver.wire import errors
 
 POSTPONE = 2000
 """Milliseconds for which a task over a limit is pushed back; a real server is shipped with 60,000."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.protocol import IDLE_SECONDS, DevServerProtocol
+from anyworker.devserver.shells.protocol import IDLE_SECONDS, DevServerProtocol
 from anyworker.errors import ConfigurationError
 
 HOST = "127.0.0.1"

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 import anyio.lowlevel
 import httpx
 
-from anyworker.devserver.exchange import JSON, Answer, Request
-from anyworker.devserver.fault_kinds import Dropped, Loss, Truncated
-from anyworker.devserver.shell import Respond
+from anyworker.devserver.faults.kinds import Dropped, Loss, Truncated
+from anyworker.devserver.http.exchange import JSON, Answer, Request
+from anyworker.devserver.shells.shell import Respond
 
 
 class DevServerTransport(httpx.AsyncBaseTransport):

@@ -12,7 +12,7 @@ from anyworker.conductor.client import ConductorClient
 from anyworker.conductor.models import StartWorkflow, Task, TaskDef, Workflow, WorkflowDef, WorkflowTask
 from anyworker.configuration import Configuration
 from anyworker.devserver import DevServer, Faults
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 from anyworker.events import Listener
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, serving

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from anyworker.conductor.exchange import Answer, Timeouts
 from anyworker.devserver import DevServer
-from anyworker.devserver.exchange import Request
+from anyworker.devserver.http.exchange import Request
 
 T = TypeVar("T")
 

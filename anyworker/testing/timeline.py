@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ import pytest
 
 import anyworker
 from anyworker.devserver import DevServer
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 pytestmark = pytest.mark.virtual_time
 

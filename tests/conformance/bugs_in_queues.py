@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from planted_bugs import bug
 
-from anyworker.devserver import polls
-from anyworker.devserver.admission import Admission
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.launching import Launcher
-from anyworker.devserver.line import Line
-from anyworker.devserver.queues import Queues
-from anyworker.devserver.records import TaskRecord, WorkflowRecord
+from anyworker.devserver.lifecycle.launching import Launcher
+from anyworker.devserver.queueing import polls
+from anyworker.devserver.queueing.admission import Admission
+from anyworker.devserver.queueing.line import Line
+from anyworker.devserver.queueing.queues import Queues
+from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 
 # ---------------------------------------------------------------- polls and queues
 

@@ -6,13 +6,13 @@ import attrs
 import pytest
 from planted_bugs import bug
 
-from anyworker.devserver import limits, results, scheduling
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.limits import Ending
-from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.results import Report
-from anyworker.devserver.scheduling import Scheduler
-from anyworker.devserver.updates import Updates
+from anyworker.devserver.lifecycle import limits, results, scheduling
+from anyworker.devserver.lifecycle.limits import Ending
+from anyworker.devserver.lifecycle.results import Report
+from anyworker.devserver.lifecycle.scheduling import Scheduler
+from anyworker.devserver.lifecycle.updates import Updates
+from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 
 # ---------------------------------------------------------------- updates
 

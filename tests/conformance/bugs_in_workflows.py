@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from planted_bugs import bug
 
-from anyworker.devserver import endings, expressions, joins, limits, scheduling, validation
-from anyworker.devserver.endings import Endings
-from anyworker.devserver.families import Families
-from anyworker.devserver.limits import Ending
-from anyworker.devserver.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.scheduling import Scheduler
+from anyworker.devserver.lifecycle import endings, joins, limits, scheduling
+from anyworker.devserver.lifecycle.endings import Endings
+from anyworker.devserver.lifecycle.families import Families
+from anyworker.devserver.lifecycle.limits import Ending
+from anyworker.devserver.lifecycle.scheduling import Scheduler
+from anyworker.devserver.metadata import expressions, validation
+from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 
 # ---------------------------------------------------------------- workflows
 

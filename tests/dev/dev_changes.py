@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 
 def change(status: str, at: int = 0, **fields: Any) -> Change:

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from anyworker.devserver.api import Api
+from anyworker.devserver.api.api import Api
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.exchange import Answer, Outcome, Pending, Request
-from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.polls import Waiting
+from anyworker.devserver.http.exchange import Answer, Outcome, Pending, Request
+from anyworker.devserver.orkes.orkes import Orkes
+from anyworker.devserver.queueing.polls import Waiting
 
 WIRE = Path(__file__).with_name("wire")
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

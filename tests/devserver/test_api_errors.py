@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from devserver_rig import UNKNOWN, WIRE, Rig, captured, ids, masked
 
-from anyworker.devserver import errors
-from anyworker.devserver.exchange import Answer, Outcome
+from anyworker.devserver.http.exchange import Answer, Outcome
+from anyworker.devserver.wire import errors
 
 Refusal = Callable[[Rig], Outcome]
 

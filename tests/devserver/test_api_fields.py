@@ -5,7 +5,7 @@ import json
 import pytest
 from devserver_rig import Rig, captured, ids
 
-from anyworker.devserver.exchange import Answer
+from anyworker.devserver.http.exchange import Answer
 
 
 def state() -> Rig:

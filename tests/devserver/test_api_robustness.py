@@ -7,7 +7,7 @@ from devserver_rig import UNKNOWN, Rig, ids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.devserver.exchange import Answer
+from anyworker.devserver.http.exchange import Answer
 
 KEYS = """
     name taskReferenceName type tasks inputParameters input version priority taskToDomain correlationId

@@ -8,8 +8,8 @@ from devserver_rig import Rig
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.devserver import waits
-from anyworker.devserver.errors import RequestRefused
+from anyworker.devserver.metadata import waits
+from anyworker.devserver.wire.errors import RequestRefused
 
 DAY = 86_400
 

@@ -6,7 +6,7 @@ import pytest
 from devserver_rig import Rig
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.polls import Waiting
+from anyworker.devserver.queueing.polls import Waiting
 
 STYLES = pytest.mark.parametrize("waiting", ["fill", "first"])
 

@@ -2,7 +2,7 @@
 
 from devserver_rig import Rig
 
-from anyworker.devserver.changes import Change
+from anyworker.devserver.records.changes import Change
 
 
 def test_each_change_of_a_status_is_told_in_order() -> None:

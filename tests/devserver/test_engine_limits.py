@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from devserver_rig import Rig
 
-from anyworker.devserver.definitions import TaskDefinition, read_task_definition
-from anyworker.devserver.limits import retry_delay
+from anyworker.devserver.lifecycle.limits import retry_delay
+from anyworker.devserver.metadata.definitions import TaskDefinition, read_task_definition
 
 
 def delays(count: int, **fields: Any) -> list[int]:

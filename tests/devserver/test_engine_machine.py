@@ -9,11 +9,11 @@ from generated_workflows import ANY_STEPS, LINEAR, TYPES, Tree, definition
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from anyworker.devserver.changes import Change
-from anyworker.devserver.exchange import Answer
-from anyworker.devserver.limits import next_due, workflow_due
-from anyworker.devserver.queues import queue_name
-from anyworker.devserver.records import TaskRecord, WorkflowRecord
+from anyworker.devserver.http.exchange import Answer
+from anyworker.devserver.lifecycle.limits import next_due, workflow_due
+from anyworker.devserver.queueing.queues import queue_name
+from anyworker.devserver.records.changes import Change
+from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 
 RESULTS = ("COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED", "IN_PROGRESS")
 LEFT_BEHIND = frozenset({"TIMED_OUT", "COMPLETED_WITH_ERRORS"})

@@ -3,7 +3,7 @@
 import pytest
 from devserver_rig import Rig, ids
 
-from anyworker.devserver.polls import Poll, Waiting
+from anyworker.devserver.queueing.polls import Poll, Waiting
 
 
 def begin(rig: Rig, count: int, timeout: int, **fields: str) -> Poll:

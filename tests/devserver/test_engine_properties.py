@@ -6,8 +6,8 @@ from devserver_rig import Rig
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.devserver.deadlines import Deadlines
 from anyworker.devserver.engine import Engine
+from anyworker.devserver.timing.deadlines import Deadlines
 
 
 def test_ended_workflows_beyond_the_limit_are_forgotten() -> None:

@@ -7,7 +7,7 @@ import pytest
 from devserver_rig import Rig, ids
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.exchange import Pending
+from anyworker.devserver.http.exchange import Pending
 
 
 def racing(seed: int = 0) -> tuple[Rig, str, Any]:

@@ -12,7 +12,7 @@ from devserver_rig import Rig
 from http_surface import NAME, SAMPLES, TASK, WORKFLOW, Sample
 from hypothesis import HealthCheck, Phase, given, settings
 
-from anyworker.devserver.exchange import Answer, Pending
+from anyworker.devserver.http.exchange import Answer, Pending
 
 KNOWN_500 = (
     r"JSON parse error: ",

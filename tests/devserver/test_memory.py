@@ -5,7 +5,8 @@ import gc
 import pytest
 from devserver_rig import Rig
 
-from anyworker.devserver import polls, queues, store
+from anyworker.devserver.queueing import polls, queues
+from anyworker.devserver.records import store
 
 
 def objects() -> int:

@@ -14,8 +14,8 @@ from anyworker import Worker
 from anyworker.client import ConductorClient, WorkflowDef, WorkflowTask
 from anyworker.configuration import AuthenticationSettings, Configuration
 from anyworker.devserver import DevServer
-from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.tokens import Tokens
+from anyworker.devserver.orkes.orkes import Orkes
+from anyworker.devserver.orkes.tokens import Tokens
 from anyworker.errors import AuthorizationError, ConfigurationError, NotFoundError
 
 CREDENTIALS = ("key", "s3cret")

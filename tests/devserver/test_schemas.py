@@ -5,8 +5,8 @@ from typing import Any
 
 from devserver_rig import Rig
 
-from anyworker.devserver.orkes import Orkes
-from anyworker.devserver.tokens import Tokens
+from anyworker.devserver.orkes.orkes import Orkes
+from anyworker.devserver.orkes.tokens import Tokens
 
 
 def rig() -> Rig:

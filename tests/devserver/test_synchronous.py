@@ -9,7 +9,7 @@ import pytest
 from devserver_rig import Rig
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.exchange import Pending
+from anyworker.devserver.http.exchange import Pending
 
 JVM_LAMBDA = "The mapper [com.netflix.conductor.rest.controllers.WorkflowSignalResponder$$Lambda] returned a"
 

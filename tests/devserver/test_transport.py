@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.exchange import Request
+from anyworker.devserver.http.exchange import Request
 
 pytestmark = pytest.mark.virtual_time
 

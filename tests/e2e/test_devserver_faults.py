@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from anyworker.devserver import DevServer
-from anyworker.devserver.protocol import DevServerProtocol
+from anyworker.devserver.shells.protocol import DevServerProtocol
 
 PATIENCE = 10.0
 """Real seconds for what takes milliseconds."""

@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 import pytest
 
-from anyworker.devserver import DevServer, protocol
+from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
+from anyworker.devserver.shells import protocol
 
 PATIENCE = 10.0
 """Real seconds for what takes milliseconds."""

@@ -1,0 +1,1 @@
+"""How workflows and their tasks begin, move on and end."""

@@ -1,0 +1,1 @@
+"""What an Orkes server has beyond Conductor OSS."""

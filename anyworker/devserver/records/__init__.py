@@ -1,0 +1,1 @@
+"""Workflows and tasks as the server keeps them and shows them."""

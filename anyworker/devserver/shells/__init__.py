@@ -1,0 +1,1 @@
+"""What carries requests to the API: in process, and as an ASGI application under uvicorn."""

@@ -1,0 +1,1 @@
+"""What the server reads and says: JSON, the fields of bodies, refusals word by word."""
