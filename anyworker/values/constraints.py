@@ -129,6 +129,15 @@ def _check_decimal(value: Decimal, meta: msgspec.Meta) -> None:
         bound = getattr(meta, name)
         if bound is not None and not holds(value, Decimal(str(bound))):
             raise Misfit([("", f"expected Decimal {_SIGNS[name]} {bound}, got {value}")])
+    if meta.multiple_of is not None and not _is_multiple(value, Decimal(str(meta.multiple_of))):
+        raise Misfit([("", f"expected Decimal that's a multiple of {meta.multiple_of}, got {value}")])
+
+
+def _is_multiple(value: Decimal, factor: Decimal) -> bool:
+    try:
+        return not value % factor
+    except ArithmeticError:  # more digits than the context's precision
+        return False
 
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}

@@ -8,29 +8,38 @@ from enum import Enum
 from types import UnionType
 from typing import Any
 
-from anyworker.errors import DeclarationError, SerializationError
+import msgspec
+
+from anyworker.errors import DeclarationError
 from anyworker.values import docstrings
+from anyworker.values.classes import shape_of_class, unknown
 from anyworker.values.constraints import Described, annotated
-from anyworker.values.containers import ARRAYS, MAPS
+from anyworker.values.containers import ARRAYS, MAPS, SETS, is_hashable
 from anyworker.values.custom import custom_type
-from anyworker.values.fields import evaluated, fields_of, is_named_tuple, names_around, substituted
+from anyworker.values.fields import (
+    bindings,
+    bound,
+    evaluated,
+    fields_of,
+    is_named_tuple,
+    is_typed_dict,
+    names_around,
+    refuses_unknown_keys,
+    substituted,
+)
 from anyworker.values.jsonable import to_jsonable
-from anyworker.values.objects import Member, Members, ModelShape, ObjectShape, absent_means
+from anyworker.values.objects import Member, Members, ObjectShape, absent_means
 from anyworker.values.scalars import (
     ANY,
-    BYTES,
     INT,
     INT_KEY,
     LAX_LEAVES,
     LEAVES,
     STR,
     choice,
-    enum_choice,
-    made_by,
-    made_from,
     refusing,
 )
-from anyworker.values.shapes import JSON_TYPES, ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
+from anyworker.values.shapes import ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
 from anyworker.values.unions import Tried, UnionShape
 
 _TRANSPARENT = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
@@ -79,6 +88,8 @@ class ShapeBuilder:
             return self._referred(annotation)
         if annotation is inspect.Parameter.empty:
             return ANY
+        if custom_type(annotation) is not None:
+            return self._class(annotation, annotation, {})
         try:
             if (leaf := self._leaves.get(annotation)) is not None:
                 return leaf
@@ -122,20 +133,20 @@ class ShapeBuilder:
         if isinstance(annotation, typing.TypeVar):
             return self._variable(annotation)
         if hasattr(annotation, "__value__"):  # an alias of a type statement
-            return self._alias(annotation)
+            return self._alias(annotation, annotation.__value__)
         if isinstance(annotation, type):
             return self._class(annotation, annotation, {})
-        raise _unknown(annotation)
+        raise unknown(annotation)
 
     def _variable(self, variable: typing.TypeVar) -> Shape:
         if variable.__constraints__:
             return self._union(variable.__constraints__)
         return ANY if variable.__bound__ is None else self.shape(variable.__bound__)
 
-    def _alias(self, alias: Any) -> Shape:
+    def _alias(self, alias: Any, meaning: Any) -> Shape:
         if alias not in self._built:
             self._built[alias] = deferred = Deferred(getattr(alias, "__name__", str(alias)))
-            deferred.target = self.shape(alias.__value__)
+            deferred.target = self.shape(meaning)
         return self._built[alias]
 
     def _composed(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
@@ -148,17 +159,29 @@ class ShapeBuilder:
                 f"one of {', '.join(map(repr, arguments))}",
                 [(to_jsonable(value), value) for value in arguments],
             )
-        if origin in _TRANSPARENT:
+        if origin in _TRANSPARENT or str(origin).endswith(".ReadOnly"):
             return self.shape(arguments[0])
-        if origin in ARRAYS or origin in MAPS or origin is collections.defaultdict:
+        return self._applied(annotation, origin, arguments)
+
+    def _applied(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+        """Return the shape of a generic class or alias with its arguments."""
+        if hasattr(origin, "__value__"):  # an alias of a type statement
+            meant = dict(zip(origin.__type_params__, arguments, strict=False))
+            return self._alias(annotation, substituted(origin.__value__, meant))
+        if custom_type(origin) is None and (
+            origin in ARRAYS or origin in MAPS or origin is collections.defaultdict
+        ):
             return self._collection(annotation, origin, arguments)
         if isinstance(origin, type):
             variables = getattr(origin, "__parameters__", ())
             return self._class(annotation, origin, dict(zip(variables, arguments, strict=False)))
-        raise _unknown(annotation)
+        raise unknown(annotation)
 
     def _union(self, arguments: tuple[Any, ...]) -> Shape:
-        shapes = (self.shape(argument) for argument in arguments)
+        # Only an absent member of a Struct is UNSET.
+        shapes = [self.shape(argument) for argument in arguments if argument is not msgspec.UnsetType]
+        if len(shapes) == 1:
+            return shapes[0]
         # What tells options apart looks at the shapes themselves, not at words about them.
         options = tuple(
             dict.fromkeys(shape.base if isinstance(shape, Described) else shape for shape in shapes)
@@ -179,6 +202,9 @@ class ShapeBuilder:
             ANY,
             ANY,
         )
+        if origin in SETS and not is_hashable(shapes[0]):
+            reason = f"nothing that {shapes[0].name} becomes can be in a set"
+            raise DeclarationError(reason)
         if origin in ARRAYS:
             return ArrayShape(f"{name}[{shapes[0].name}]", shapes[0], ARRAYS[origin])
         key = self._key(arguments[0]) if arguments else STR
@@ -210,19 +236,8 @@ class ShapeBuilder:
     def _class(self, annotation: Any, kind: type, arguments: Mapping[Any, Any]) -> Shape:
         if annotation in self._built:
             return self._built[annotation]
-        shape: Shape
-        if (custom := custom_type(kind)) is not None:
-            shape = made_by(kind, custom)
-        elif issubclass(kind, Enum):
-            shape = _enum(kind)
-        elif callable(validate := getattr(kind, "model_validate", None)):
-            accepts: dict[type, int] = {**dict.fromkeys(JSON_TYPES, 6), dict: 2}
-            shape = ModelShape(kind.__name__, validate, accepts, getattr(kind, "model_json_schema", None))
-        elif kind in LEAVES:
-            shape = LEAVES[kind]
-        elif (base := next((base for base in (str, int, bytes) if issubclass(kind, base)), None)) is not None:
-            shape = made_from(kind, {str: STR, int: INT, bytes: BYTES}[base])
-        else:
+        shape = shape_of_class(kind)
+        if shape is None:
             return self._object(annotation, kind, arguments)
         self._built[annotation] = shape
         return shape
@@ -230,8 +245,8 @@ class ShapeBuilder:
     def _object(self, annotation: Any, kind: type, arguments: Mapping[Any, Any]) -> Shape:
         fields = fields_of(kind, self._namespace)
         if fields is None:
-            raise _unknown(annotation)
-        build = None if typing.is_typeddict(kind) else kind
+            raise unknown(annotation)
+        build = None if is_typed_dict(kind) else kind
         shape = ObjectShape(
             kind.__name__,
             build,
@@ -239,11 +254,11 @@ class ShapeBuilder:
             description=docstrings.summary(kind),
         )
         self._built[annotation] = shape
+        owners = bindings(kind, arguments)
         outer, self._owner = self._owner, annotation
         try:
             parts = [
-                (field, self.part(substituted(field.annotation, arguments), has_default=field.has_default))
-                for field in fields
+                (field, self.part(bound(field, owners), has_default=field.has_default)) for field in fields
             ]
         finally:
             self._owner = outer
@@ -261,24 +276,8 @@ class ShapeBuilder:
                 )
                 for field, part in parts
             )
-            shape.members = Members(tuple(members), is_strict=self._is_strict)
+            is_strict = self._is_strict or refuses_unknown_keys(kind)
+            shape.members = Members(tuple(members), is_strict=is_strict)
 
         self._unfinished.insert(0, complete)
         return shape
-
-
-def _enum(kind: type[Enum]) -> Leaf:
-    choices: list[tuple[object, Enum]] = []
-    for member in kind:
-        try:
-            choices.append((to_jsonable(member.value), member))
-        except SerializationError:
-            continue
-    if not choices:
-        raise _unknown(kind)
-    return enum_choice(kind, choices)
-
-
-def _unknown(annotation: Any) -> DeclarationError:
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return DeclarationError(f"no JSON value can become {name}")

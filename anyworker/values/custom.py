@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 _BUILT_IN = frozenset({type(None), bool, int, float, str, list, dict, object})
 
+_WITH_LOOK_ALIKES = (str, int, float, list, dict)
+
 
 @attrs.frozen
 class CustomType:
@@ -22,6 +24,8 @@ class CustomType:
 
 
 _types: dict[type, CustomType] = {}
+_look_alikes: set[type] = set()
+"""Those among them whose values JSON encoders take for one of JSON's own."""
 
 
 def register_type(
@@ -58,6 +62,8 @@ def register_type(
     if _types.setdefault(kind, custom) != custom:
         reason = f"register_type({kind.__name__}): it is registered with other conversions already"
         raise DeclarationError(reason)
+    if issubclass(kind, _WITH_LOOK_ALIKES):
+        _look_alikes.add(kind)
 
 
 def custom_type(kind: object) -> CustomType | None:
@@ -65,6 +71,12 @@ def custom_type(kind: object) -> CustomType | None:
     return _types.get(kind) if _types and isinstance(kind, type) else None
 
 
+def look_like_json() -> bool:
+    """Whether a registered class may pass for one of JSON's own types, as a subclass of dict does."""
+    return bool(_look_alikes)
+
+
 def forget_types() -> None:
     """Forget what was registered, for tests."""
     _types.clear()
+    _look_alikes.clear()

@@ -36,6 +36,18 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
+def is_typed_dict(kind: Any) -> bool:
+    """Whether it is a TypedDict; typing knows none of typing_extensions', which pydantic asks for."""
+    return typing.is_typeddict(kind) or (
+        isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    )
+
+
+def refuses_unknown_keys(kind: Any) -> bool:
+    """Whether a class says by itself that objects of it have no other keys."""
+    return is_struct(kind) and bool(kind.__struct_config__.forbid_unknown_fields)
+
+
 def fields_of(kind: type, namespace: Mapping[str, Any]) -> list[ClassField] | None:
     """Return what an object of a class is built from; None if nothing is known about it.
 
@@ -44,7 +56,7 @@ def fields_of(kind: type, namespace: Mapping[str, Any]) -> list[ClassField] | No
     """
     if is_struct(kind):
         return list(_struct_fields(typing.cast("type[msgspec.Struct]", kind)))
-    if typing.is_typeddict(kind):
+    if is_typed_dict(kind):
         return list(_typed_dict_fields(kind, hints_of(kind, namespace)))
     if is_dataclass(kind):
         return list(_dataclass_fields(kind, hints_of(kind, namespace)))
@@ -77,6 +89,35 @@ def names_around(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return a namespace with the names of a class's own module, which come first."""
     module = sys.modules.get(getattr(kind, "__module__", ""))
     return {**namespace, **(vars(module) if module is not None else {})}
+
+
+def bindings(kind: type, arguments: Mapping[Any, Any]) -> list[tuple[type, Mapping[Any, Any]]]:
+    """Return what the type variables of a class, and of each class that it inherits from, stand for.
+
+    Args:
+        kind: The class; first in the list.
+        arguments: What its own variables stand for.
+    """
+    found = [(kind, arguments)]
+    for base in vars(kind).get("__orig_bases__", kind.__bases__):
+        origin = typing.get_origin(base) or base
+        if isinstance(origin, type) and origin not in {object, typing.Generic, typing.Protocol}:
+            given = (substituted(argument, arguments) for argument in typing.get_args(base))
+            found += bindings(origin, dict(zip(getattr(origin, "__parameters__", ()), given, strict=False)))
+    return found
+
+
+def bound(field: ClassField, owners: list[tuple[type, Mapping[Any, Any]]]) -> Any:
+    """Return a field's annotation without the type variables of the class that declares it."""
+    if not getattr(field.annotation, "__parameters__", ()) and not isinstance(
+        field.annotation, typing.TypeVar
+    ):
+        return field.annotation
+    # A TypedDict also has the annotations of what it inherits from, so the last owner is the one.
+    declaring = [
+        arguments for owner, arguments in owners if field.key in vars(owner).get("__annotations__", ())
+    ]
+    return substituted(field.annotation, declaring[-1] if declaring else owners[0][1])
 
 
 def substituted(annotation: Any, arguments: Mapping[Any, Any]) -> Any:

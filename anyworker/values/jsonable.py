@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -17,6 +17,7 @@ import msgspec
 
 from anyworker.errors import SerializationError
 from anyworker.values.custom import CustomType, custom_type
+from anyworker.values.dates import writable
 from anyworker.values.fields import is_named_tuple
 from anyworker.values.paths import item, member
 
@@ -27,10 +28,12 @@ KEY_LIMIT = 50_000
 """Characters of a key; the server answers 500 to longer ones."""
 DIGITS_LIMIT = 1000
 """Digits of an int; the server answers 500 to more."""
+PATH_LIMIT = 200
+"""Characters of a path in a message; the server keeps 500 of the whole reason."""
 
 _INT_LIMIT = 10**DIGITS_LIMIT
-_WRITTEN = (date, time, timedelta, UUID, bytes, bytearray, memoryview)
-"""What msgspec writes as text: ISO 8601, RFC 3339 and RFC 4122, base64. A datetime is a date."""
+_WRITTEN = (datetime, date, time, timedelta, UUID, bytes, bytearray, memoryview)
+"""What msgspec writes as text: ISO 8601, RFC 3339 and RFC 4122, base64."""
 
 
 def to_jsonable(value: object, path: str = "$") -> object:
@@ -47,7 +50,7 @@ def to_jsonable(value: object, path: str = "$") -> object:
         return _Walk().value(value)
     except _Refusal as refusal:
         place = path + "".join(reversed(refusal.steps))
-        raise SerializationError(place, refusal.reason) from refusal.__cause__
+        raise SerializationError(_shortened(place), refusal.reason) from refusal.__cause__
     except Exception as error:  # a property, an iterator, a mapping of the user's
         raise SerializationError(path, f"the output cannot be read: {error!r}") from error
 
@@ -77,6 +80,11 @@ def _struct_fields(value: msgspec.Struct) -> dict[str, object]:
     return fields
 
 
+def _shortened(path: str) -> str:
+    """Leave out the middle of a path that would leave no room for a reason."""
+    return path if len(path) <= PATH_LIMIT else f"{path[: PATH_LIMIT // 2]}...{path[-PATH_LIMIT // 2 :]}"
+
+
 class _Refusal(Exception):
     """Why a value has no place in JSON, and the steps that led to it, the last one first."""
 
@@ -98,7 +106,8 @@ class _Walk:
             return convert(value)
         if (custom := custom_type(type(value))) is not None:
             return self._encoded(value, custom)
-        value = _unwrapped(value)
+        if (unwrapped := _unwrapped(value)) is not value:
+            return self.value(unwrapped)
         for kinds, convert in _CONVERTERS:
             if isinstance(value, kinds):
                 return convert(value)
@@ -112,7 +121,7 @@ class _Walk:
         self._around.add(id(value))
         converted = self._members(opened) if isinstance(opened, dict) else self._items(opened)
         self._around.discard(id(value))
-        return converted
+        return _sorted(converted) if isinstance(value, Set) and isinstance(converted, list) else converted
 
     def _encoded(self, value: object, custom: CustomType) -> object:
         try:
@@ -144,12 +153,12 @@ class _Walk:
             except _Refusal as refusal:
                 refusal.steps.append(item(len(items)))
                 raise
-        return _sorted(items) if isinstance(opened, Set) else items
+        return items
 
 
 def _unwrapped(value: object) -> object:
-    while isinstance(value, Enum):
-        value = value.value
+    if isinstance(value, Enum):
+        return value.value
     dump = getattr(type(value), "model_dump", None)
     if not callable(dump):
         return value
@@ -160,15 +169,18 @@ def _unwrapped(value: object) -> object:
         raise _Refusal(reason) from error
 
 
-def _opened(value: object) -> dict[Any, object] | Iterable[object]:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, Mapping):
-        return dict(value)
-    if (fields := fields_to_dict(value)) is not None:
-        return fields
-    if isinstance(value, list | tuple | deque | Set):
-        return value
+def _opened(value: object) -> dict[Any, object] | list[object]:
+    """Return the members or items of a container, whose class may run code of the user's."""
+    try:
+        if isinstance(value, Mapping):
+            return value if type(value) is dict else dict(value)
+        if (fields := fields_to_dict(value)) is not None:
+            return fields
+        if isinstance(value, list | tuple | deque | Set):
+            return value if type(value) is list else list(value)
+    except Exception as error:
+        reason = f"a {_name(value)} that cannot be read: {error!r}"
+        raise _Refusal(reason) from error
     reason = f"a {_name(value)} has no place in JSON"
     raise _Refusal(reason)
 
@@ -234,7 +246,7 @@ def _decimal(value: Decimal) -> str:
 
 def _written(value: object) -> object:
     try:
-        return msgspec.to_builtins(value)
+        return msgspec.to_builtins(writable(value, _WRITTEN))
     except (TypeError, ValueError) as error:
         reason = f"a {_name(value)} that cannot be written: {error}"
         raise _Refusal(reason) from None

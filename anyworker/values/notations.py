@@ -23,13 +23,13 @@ _DATE = (
 _FRACTION = r"(?:\.[0-9]{1,6}0*)?"
 _HOUR_AND_MINUTE = "(?:[01][0-9]|2[0-3]):{}[0-5][0-9]"
 _OFFSET = f"(?:[Zz]|[+-]{_HOUR_AND_MINUTE.format('?')})"
-_TIME = f"{_HOUR_AND_MINUTE.format('')}:[0-5][0-9]{_FRACTION}"
+_TIME = f"{_HOUR_AND_MINUTE.format('')}(?::[0-5][0-9]{_FRACTION})?"
 _COUNT = "[0-9]{1,8}"
 _PART = f"{_COUNT}{_FRACTION}"
 _SECONDS_OF_A_DAY = "(?:[0-9]{1,4}|[0-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2})"
 _LONG_DURATION = f"(?!-[Pp]9{{9}}[Dd][Tt])[+-]?[Pp][0-9]{{9}}[Dd](?:[Tt]{_SECONDS_OF_A_DAY}{_FRACTION}[Ss])?"
 _DURATION = (
-    f"{_LONG_DURATION}|[+-]?[Pp](?:{_PART}[Dd]|(?:{_COUNT}[Dd])?[Tt](?:(?:{_COUNT}[Hh])?(?:{_COUNT}[Mm])?{_PART}[Ss]"
+    f"{_LONG_DURATION}|[+-]?[Pp](?:{_COUNT}[Ww]|{_PART}[Dd]|(?:{_COUNT}[Dd])?[Tt](?:(?:{_COUNT}[Hh])?(?:{_COUNT}[Mm])?{_PART}[Ss]"
     f"|(?:{_COUNT}[Hh])?{_PART}[Mm]|{_PART}[Hh]))"
 )
 

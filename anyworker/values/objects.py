@@ -1,5 +1,7 @@
 """Shapes of objects with known members and of classes that validate themselves."""
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import NoneType
@@ -8,7 +10,18 @@ import attrs
 
 from anyworker.values.paths import item, member
 from anyworker.values.scalars import ANY, construct
-from anyworker.values.shapes import Convert, Misfit, Problem, Schema, Shape, TupleShape, Write, is_constant
+from anyworker.values.shapes import (
+    JSON_TYPES,
+    NAMED,
+    Convert,
+    Misfit,
+    Problem,
+    Schema,
+    Shape,
+    TupleShape,
+    Write,
+    is_constant,
+)
 
 
 class Absent(Enum):
@@ -25,9 +38,8 @@ def absent_means(shape: Shape, *, has_default: bool) -> Absent:
     """Say what an absent key means for a parameter or a member of that shape."""
     if has_default:
         return Absent.LEFT_OUT
-    # Any takes null, and yet its absence is a mistake: only a union says that None is meant.
-    is_optional = NoneType in shape.accepts and shape.form != ANY.form
-    return Absent.NONE if is_optional else Absent.REFUSED
+    # Any takes null, as models and types of the user's may: their absence is a mistake all the same.
+    return Absent.NONE if shape.accepts.get(NoneType, math.inf) <= NAMED else Absent.REFUSED
 
 
 _MISSING = object()
@@ -183,13 +195,20 @@ class ModelShape:
 
     name: str
     validate: Callable[[object], object]
-    accepts: Mapping[type, int]
     describe: Callable[[], Schema] | None = None
     """Returns the class's own schema, its definitions under ``$defs``."""
+    members: Members | None = None
+    """What is known of its members; None where it may be no object at all."""
 
     @property
     def form(self) -> str:
-        return f"model {self.name}"
+        """Two models of one schema cannot be told apart, whatever they are called."""
+        described = {key: value for key, value in self._schema().items() if key not in _WORDS}
+        return f"model {json.dumps(described, sort_keys=True, default=repr) or self.name}"
+
+    @property
+    def accepts(self) -> Mapping[type, int]:
+        return {**dict.fromkeys(JSON_TYPES, 6), dict: 2}
 
     def convert(self, value: object) -> object:
         """Ask the class."""
@@ -201,20 +220,51 @@ class ModelShape:
 
     def schema(self, _: Write) -> Schema:
         """Ask the class; nothing is known of one that cannot say."""
+        return self._schema()
+
+    def _schema(self) -> Schema:
         try:
             return {} if self.describe is None else self.describe()
         except Exception:  # noqa: BLE001 - the user's class may raise anything
             return {}
 
 
+_WORDS = frozenset({"title", "description"})
+
+
+def model_shape(kind: type, validate: Callable[[object], object]) -> ModelShape:
+    """Return the shape of a class that validates by itself; pydantic's also tell of their members."""
+    fields = getattr(kind, "model_fields", None)
+    members: Members | None = None
+    if isinstance(fields, Mapping) and not getattr(kind, "__pydantic_root_model__", False):
+        members = Members(
+            tuple(part for name, field in fields.items() for part in _model_members(name, field))
+        )
+    return ModelShape(kind.__name__, validate, getattr(kind, "model_json_schema", None), members)
+
+
+def _model_members(name: str, field: object) -> tuple[Member, ...]:
+    alias = getattr(field, "validation_alias", None) or getattr(field, "alias", None)
+    is_required = getattr(field, "is_required", None)
+    if alias is None and callable(is_required) and is_required():
+        return (Member(name, name, ANY, Absent.REFUSED),)
+    # With an alias either name may be the one that counts.
+    keys = {name, alias} if isinstance(alias, str) else {name}
+    return tuple(Member(key, name, ANY, Absent.LEFT_OUT) for key in keys)
+
+
 def _model_problems(error: BaseException | None) -> list[Problem]:
+    """Return the problems that an error lists as pydantic's do; none if it lists them in another way."""
     errors = getattr(error, "errors", None)
     if not callable(errors):
         return []
-    return [
-        (
-            "".join(item(step) if isinstance(step, int) else member(step) for step in found["loc"]),
-            found["msg"],
-        )
-        for found in errors()
-    ]
+    try:
+        return [
+            (
+                "".join(item(step) if isinstance(step, int) else member(step) for step in found["loc"]),
+                str(found["msg"]),
+            )
+            for found in errors()
+        ]
+    except Exception:  # noqa: BLE001 - what only looks like pydantic's may raise anything
+        return []

@@ -9,7 +9,7 @@ import msgspec
 
 from anyworker.conductor.models import TaskExecLog, TaskResult
 from anyworker.errors import SerializationError
-from anyworker.values.custom import custom_type
+from anyworker.values.custom import custom_type, look_like_json
 from anyworker.values.jsonable import DEPTH_LIMIT, DIGITS_LIMIT, KEY_LIMIT, fields_to_dict, to_jsonable
 
 OUTPUT_LIMIT = 10 * 1024 * 1024
@@ -45,13 +45,15 @@ def to_output(value: object) -> dict[str, Any]:
     Raises:
         SerializationError: A model that cannot dump itself, a field or member that cannot be read.
     """
-    if isinstance(value, dict):
+    if type(value) is dict:
         return value
     if value is None or type(value) in _JSON_TYPES:
         return {"result": value}
     if hasattr(type(value), "model_dump") or custom_type(type(value)) is not None:
         dumped = to_jsonable(value)
         return dumped if isinstance(dumped, dict) else {"result": dumped}
+    if isinstance(value, dict):
+        return value
     try:
         members = dict(value) if isinstance(value, Mapping) else fields_to_dict(value)
     except Exception as error:
@@ -104,6 +106,8 @@ def _encode_unaltered(result: TaskResult) -> bytes | None:
             return None
         output = result.output_data
         if not _is_plain(output):
+            if look_like_json():
+                return None
             output = _decode_sent(body).output_data
             if output != result.output_data or type(output) is not dict:
                 return None

@@ -13,10 +13,17 @@ from anyworker.errors import ConversionError, DeclarationError
 from anyworker.values import docstrings
 from anyworker.values.convert import ShapeBuilder
 from anyworker.values.markers import FromLifespan, WholeInput, has_mark
-from anyworker.values.objects import Member, Members, absent_means
+from anyworker.values.objects import Member, Members, ObjectShape, absent_means
 from anyworker.values.paths import member
-from anyworker.values.shapes import PROBLEM_LIMIT, Misfit, Problem, Shape
-from anyworker.values.signatures import annotated_function, annotation_of, name_of, parameters_of, scope_of
+from anyworker.values.shapes import PROBLEM_LIMIT, Misfit, Problem, Shape, takes_any_object
+from anyworker.values.signatures import (
+    annotated_function,
+    annotation_of,
+    bound_names,
+    name_of,
+    parameters_of,
+    scope_of,
+)
 from anyworker.values.unions import Tried
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
@@ -50,6 +57,8 @@ class BoundCall:
     """Positional-only parameters in order, with their defaults."""
     rest: Shape | None = None
     """What ``**kwargs`` takes; None if there is no such parameter."""
+    bound: frozenset[str] = frozenset()
+    """Names that ``**kwargs`` cannot take: of parameters that a method or partial has filled."""
     tried: Tried = attrs.field(factory=dict)
     """What unions remember while an input is converted."""
 
@@ -117,11 +126,15 @@ class BoundCall:
         resources = [each.name for each in self.resources]
         taken = self.members.keys.union(self.task_names, self.input_names, resources)
         for key, value in given.items():
-            if key not in taken:
+            if key in self.bound:
+                problems.append((member(key), "names a parameter that is bound already"))
+            elif key not in taken:
                 try:
                     named[key] = self.rest.convert(value)
                 except Misfit as misfit:
                     problems += misfit.below(member(key))
+            if len(problems) >= PROBLEM_LIMIT:
+                break
         if problems:
             raise Misfit(problems)
         return named
@@ -163,7 +176,12 @@ def resolve_call(
             call.add(parameter, annotation_of(parameter, scope), builder)
         except NameError as error:
             problems.append(
-                _describe(function, parameter, f"the name {error.name!r} in its annotation cannot be found")
+                _describe(
+                    function,
+                    parameter,
+                    f"the name {error.name!r} in its annotation cannot be found: it has to be imported when "
+                    "the program runs, not only under TYPE_CHECKING",
+                )
             )
         except DeclarationError as error:
             problems.append(_describe(function, parameter, str(error)))
@@ -171,7 +189,8 @@ def resolve_call(
             problems.append(_describe(function, parameter, f"its annotation cannot be read: {error!r}"))
     if problems:
         raise DeclarationError(problems)
-    return call.finished(is_strict=strict, tried=builder.tried)
+    bound = bound_names(target, parameters)
+    return call.finished(is_strict=strict, bound=bound, tried=builder.tried)
 
 
 class _Resolution:
@@ -201,12 +220,11 @@ class _Resolution:
         if _is_task(annotation) or (self._takes_task and annotation is parameter.empty):
             self._task_names.append(name)
         elif has_mark(annotation, WholeInput):
-            self._input_names.append(name)
+            self._add_whole_input(name, annotation, builder)
         elif has_mark(annotation, FromLifespan):
             self._add_resource(parameter, has_default=has_default)
         elif parameter.kind is _REST:
-            self._rest = builder.shape(annotation)
-            builder.finish()
+            self._add_rest(annotation, builder)
         else:
             if parameter.default is None and annotation is not parameter.empty:
                 annotation = typing.Union[annotation, None]  # noqa: UP007 - it may be anything
@@ -221,7 +239,24 @@ class _Resolution:
             raise DeclarationError(message)
         self._resources.append(Resource(parameter.name, has_default))
 
-    def finished(self, *, is_strict: bool, tried: Tried) -> BoundCall:
+    def _add_whole_input(self, name: str, annotation: Any, builder: ShapeBuilder) -> None:
+        if not takes_any_object(builder.shape(annotation)):
+            message = (
+                "WholeInput gives the input as it came: annotate dict[str, Any], or take members by name"
+            )
+            raise DeclarationError(message)
+        self._input_names.append(name)
+
+    def _add_rest(self, annotation: Any, builder: ShapeBuilder) -> None:
+        unpacked = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Unpack else None
+        shape = builder.shape(annotation if unpacked is None else unpacked)
+        builder.finish()
+        if unpacked is None:
+            self._rest = shape
+        elif isinstance(shape, ObjectShape):
+            self._members += shape.members.members
+
+    def finished(self, *, is_strict: bool, bound: frozenset[str], tried: Tried) -> BoundCall:
         takes_all = self._rest is not None or self._input_names or (self._task_names and not self._members)
         return BoundCall(
             Members(tuple(self._members), is_strict=is_strict and not takes_all),
@@ -230,6 +265,7 @@ class _Resolution:
             resources=tuple(self._resources),
             positional=tuple(self._positional),
             rest=self._rest,
+            bound=bound,
             tried=tried,
         )
 

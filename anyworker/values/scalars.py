@@ -19,12 +19,14 @@ import msgspec
 
 from anyworker.values import notations
 from anyworker.values.custom import CustomType
-from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit, Schema
+from anyworker.values.dates import in_full, is_finer_than_microseconds
+from anyworker.values.shapes import JSON_TYPES, NAMED, Convert, Leaf, Misfit, Schema
 
 _BASE64 = re.compile(notations.BASE64)
 _DECIMAL = re.compile(notations.DECIMAL)
 _INTEGER_KEY = re.compile(notations.INTEGER_KEY)
-_FINER_THAN_MICROSECONDS = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
+_LONGEST_TEXT = 1000
+"""Characters of a date or duration; zeros may follow a fraction without end."""
 
 
 def _exactly(name: str, kind: type) -> Convert:
@@ -76,14 +78,18 @@ def _to_bytes(value: object) -> object:
 
 def _written(kind: type) -> Convert:
     """Read text in the form that msgspec writes: RFC 3339, ISO 8601 durations, RFC 4122."""
-    decode = msgspec.convert
+    decode: Callable[[str, type], object] = msgspec.convert
+    complete = in_full(kind)
 
     def convert(value: object) -> object:
-        if type(value) is str and not _FINER_THAN_MICROSECONDS.search(value):
+        if type(value) is str and len(value) <= _LONGEST_TEXT:
             try:
-                return decode(value, kind)
+                converted = decode(complete(value), kind)
             except msgspec.ValidationError:
                 pass
+            else:
+                if not is_finer_than_microseconds(value):
+                    return converted
         raise Misfit.reading(kind.__name__, value)
 
     return convert
@@ -250,7 +256,7 @@ def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Conver
             return fallback(value)
         raise Misfit.reading(name, value)
 
-    accepts = {type(wire): 1 for wire, _ in choices}
+    accepts = dict.fromkeys((type(wire) for wire, _ in choices), NAMED)
     if int in accepts or float in accepts:
         accepts = {int: 4, float: 4, **accepts}
     if fallback is not None:

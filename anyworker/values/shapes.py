@@ -16,6 +16,8 @@ Schema = dict[str, Any]
 """JSON Schema, draft-07."""
 
 JSON_TYPES = (NoneType, bool, int, float, str, list, dict)
+NAMED = 1
+"""The last turn in a union of what an annotation names: None, or a constant."""
 PROBLEM_LIMIT = 1000
 """So many problems are looked for; the rest of a hopeless input is not worth the time."""
 
@@ -106,6 +108,11 @@ class Leaf:
     def schema(self, _: Write) -> Schema:
         """Return a schema of its own."""
         return dict(self.own_schema)
+
+
+def takes_any_object(shape: Shape) -> bool:
+    """Whether every JSON object fits as it is."""
+    return dict in shape.accepts and shape.form in {"any", "object of any", "object of str to any"}
 
 
 def is_constant(shape: Shape) -> bool:
@@ -275,6 +282,8 @@ class MapShape:
                 break
         if problems:
             raise Misfit(problems)
+        if len(converted) != len(value):
+            raise Misfit([("", f"expected {self.name}, got keys that are the same {self.key.name}")])
         return converted if self.build is None else self.build(converted)
 
     def schema(self, write: Write) -> Schema:

@@ -38,9 +38,24 @@ def annotated_function(function: Callable[..., object]) -> Callable[..., object]
             target = type(target).__call__
 
 
+def bound_names(target: Callable[..., object], free: list[inspect.Parameter]) -> frozenset[str]:
+    """Return the names that ``**kwargs`` cannot take, because a method or partial has filled them.
+
+    Args:
+        target: The plain function inside.
+        free: The parameters that are left.
+    """
+    if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in free):
+        return frozenset()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = {parameter.name for parameter in parameters_of(target) if parameter.kind in by_name}
+    return frozenset(names.difference(parameter.name for parameter in free))
+
+
 def scope_of(target: Callable[..., object], namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return where the names in the annotations of a plain function are looked up."""
     scope = {**getattr(target, "__globals__", {}), **namespace}
+    scope.update((variable.__name__, variable) for variable in getattr(target, "__type_params__", ()))
     code, cells = getattr(target, "__code__", None), getattr(target, "__closure__", None) or ()
     for name, cell in zip(code.co_freevars if code is not None else (), cells, strict=False):
         try:

@@ -5,11 +5,12 @@ from collections.abc import Mapping, MutableMapping
 import attrs
 
 from anyworker.errors import DeclarationError
-from anyworker.values.objects import ObjectShape
+from anyworker.values.objects import Members, ModelShape, ObjectShape
 from anyworker.values.shapes import JSON_TYPES, PROBLEM_LIMIT, Leaf, Misfit, Problem, Schema, Shape, Write
 
 Tried = MutableMapping[tuple[int, int], object]
 """What became of a container in a union, by the ids of both, for as long as one input is converted."""
+_UNTRIED = object()
 
 
 @attrs.define(eq=False)
@@ -67,12 +68,13 @@ class UnionShape:
         # Unions inside of unions meet the same value once for each option around them. Without this the work
         # would double with every level.
         place = (id(self), id(value))
-        if place not in self._tried:
+        converted = self._tried.get(place, _UNTRIED)
+        if converted is _UNTRIED:
             try:
-                self._tried[place] = self._first_fit(value, options)
+                converted = self._first_fit(value, options)
             except Misfit as misfit:
-                self._tried[place] = misfit
-        converted = self._tried[place]
+                converted = misfit
+            self._tried[place] = converted
         if isinstance(converted, Misfit):
             raise Misfit(converted.problems)
         return converted
@@ -116,12 +118,17 @@ def _closest_first(options: tuple[Shape, ...], value: dict[str, object]) -> tupl
     Objects that lack a required member or have another's tag are dropped if any option is left: nothing is
     converted in vain, and problems are those of the option that was meant.
     """
-    known = [option for option in options if isinstance(option, ObjectShape)]
+    known = [(option, members) for option in options if (members := _members_of(option)) is not None]
     if not known:
         return options
     given = value.keys()
-    others = tuple(option for option in options if not isinstance(option, ObjectShape))
-    meant = [option for option in known if option.members.are_meant(value)]
-    fitting = [option for option in meant if option.members.required <= given]
-    fitting.sort(key=lambda one: (len(given - one.members.keys), len(one.members.keys - given)))
-    return (*(fitting or ([] if others else meant or known)), *others)
+    others = tuple(option for option in options if _members_of(option) is None)
+    meant = [(option, members) for option, members in known if members.are_meant(value)]
+    fitting = [(option, members) for option, members in meant if members.required <= given]
+    fitting.sort(key=lambda one: (len(given - one[1].keys), len(one[1].keys - given)))
+    first = fitting or ([] if others else meant or known)
+    return (*(option for option, _ in first), *others)
+
+
+def _members_of(option: Shape) -> Members | None:
+    return option.members if isinstance(option, ObjectShape | ModelShape) else None

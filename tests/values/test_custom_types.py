@@ -1,8 +1,11 @@
 """Types that users bring along, and text that stands for numbers."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum, StrEnum
 from typing import Any
 
 import jsonschema
@@ -80,6 +83,58 @@ def test_registered_type_is_encoded_at_any_depth() -> None:
 def test_type_that_is_encoded_as_a_dict_is_the_output() -> None:
     register_type(Money, decode=Money.parse, encode=lambda money: {"text": money.written()})
     assert to_output(Money(Decimal(1), "EUR")) == {"text": "1 EUR"}
+
+
+class Tag(str):
+    __slots__ = ()
+
+
+class Bag(dict[str, int]):
+    pass
+
+
+class Shade(StrEnum):
+    DARK = "dark"
+
+
+class Priced(Enum):
+    CHEAP = Money(Decimal(1), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "encoded"),
+    [
+        (Tag, Tag("a"), "other"),
+        (Bag, Bag(a=1), "other"),
+        (Shade, Shade.DARK, "other"),
+        (Money, Priced.CHEAP, "other"),
+        (datetime, datetime(2024, 2, 29, tzinfo=UTC), 1709164800),
+        (Decimal, Decimal("1.5"), 1.5),
+    ],
+)
+def test_registered_conversion_wins_over_the_usual_one(
+    kind: type[Any], value: object, encoded: object
+) -> None:
+    register_type(kind, decode=lambda _: value, encode=lambda _: encoded)
+    result = TaskResult(task_id="t", status="COMPLETED", output_data={"x": [value]})
+    assert json.loads(encode_result(result))["outputData"] == {"x": [encoded]}
+    assert to_jsonable(to_output(value)) == {"result": encoded}
+    decoded = arguments(annotated_by(kind), {"x": encoded})
+    assert decoded["x"] is value
+
+
+def annotated_by(kind: type) -> Any:
+    def function(x: object) -> None: ...
+
+    function.__annotations__["x"] = kind
+    return function
+
+
+def test_registered_type_that_is_missing_is_refused_not_none() -> None:
+    register_money()
+    with pytest.raises(ConversionError) as caught:
+        arguments(annotated_by(Money), {})
+    assert caught.value.problems == ("$.x: missing, expected Money",)
 
 
 def test_encoder_that_fails_is_named_with_the_path() -> None:

@@ -35,6 +35,10 @@ class Point(NamedTuple):
     y: int
 
 
+class Wrapped(enum.Enum):
+    POINT = Point(1, 2)
+
+
 @dataclass
 class Line:
     start: Point
@@ -88,6 +92,43 @@ class QuarrelsomeDict(dict[str, int]):
     __hash__ = None  # type: ignore[assignment]
 
 
+@dataclass
+class Unfilled:
+    size: int = field(init=False)
+
+
+class Stamp(datetime):
+    """Stands for the classes of date libraries, which inherit from datetime."""
+
+    nanosecond = 0
+
+    def __new__(cls, *args: Any, nanosecond: int = 0, **kwargs: Any) -> "Stamp":
+        made = super().__new__(cls, *args, **kwargs)
+        made.nanosecond = nanosecond
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return self.nanosecond == 0 and super().__eq__(other)
+
+    __hash__ = datetime.__hash__
+
+
+class Day(date):
+    pass
+
+
+class Clock(time):
+    pass
+
+
+class Span(timedelta):
+    pass
+
+
+class Blob(bytes):
+    pass
+
+
 class Text(str):
     __slots__ = ()
 
@@ -139,6 +180,12 @@ NESTED: list[tuple[object, object]] = [
     (date(2024, 2, 29), "2024-02-29"),
     (time(12, 30), "12:30:00"),
     (timedelta(days=1, seconds=1.5), "P1DT1.5S"),
+    (Stamp(2024, 2, 29, 12, tzinfo=UTC), "2024-02-29T12:00:00Z"),
+    (Day(2024, 2, 29), "2024-02-29"),
+    (Clock(12, 30), "12:30:00"),
+    (Span(days=1), "P1D"),
+    (Blob(b"a"), "YQ=="),
+    (Wrapped.POINT, {"x": 1, "y": 2}),
     (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (Decimal("1.50"), "1.50"),
     (b"\x00\xff", "AP8="),
@@ -202,6 +249,7 @@ def nested(levels: int) -> list[object]:
     return value
 
 
+# fmt: off
 REFUSED: list[tuple[object, str]] = [
     ({"a": [1.0, float("nan")]}, "$.a[1]: nan is no JSON number"),
     ({"a": {"b c": float("inf")}}, "$.a['b c']: inf is no JSON number"),
@@ -218,7 +266,18 @@ REFUSED: list[tuple[object, str]] = [
     (ValueError("x"), "$.result: a ValueError has no place in JSON"),
     (BrokenModel(), "$: a test_output_payload.BrokenModel that cannot be dumped: no json today"),
     (BrokenMapping(), "$: the output cannot be read: OSError('a')"),
-    ([BrokenMapping()], "$: the output cannot be read: OSError('a')"),
+    ([BrokenMapping()], "$.result[0]: a test_output_payload.BrokenMapping that cannot be read: OSError('a')"),
+    ({"a": [Unfilled()]}, (
+        "$.a[0]: a test_output_payload.Unfilled that cannot be read: "
+        "AttributeError(\"'Unfilled' object has no attribute 'size'\")"
+    )),
+    ([datetime(2024, 2, 29, tzinfo=timezone(timedelta(seconds=3601)))], (
+        "$.result[0]: a datetime.datetime that cannot be written: its offset from UTC has seconds"
+    )),
+    ([Stamp(2024, 2, 29, nanosecond=1)], (
+        "$.result[0]: a test_output_payload.Stamp that cannot be written: Stamp(2024, 2, 29, 0, 0) is more "
+        "than a datetime can hold"
+    )),
     ({1.5: 1}, "$: the key 1.5 is no str or int"),
     ({"a": {None: 1}}, "$.a: the key None is no str or int"),
     ({True: 1}, "$: the key True is no str or int"),
@@ -228,6 +287,7 @@ REFUSED: list[tuple[object, str]] = [
     ({"k" * 50_001: 1}, "$['" + "k" * 50 + "...']: a key longer than 50000 characters"),
     ({"a": cyclic()}, "$.a[1].again: a list contains itself"),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(("value", "message"), REFUSED)
@@ -243,6 +303,14 @@ def test_nesting_is_limited_alike_for_json_and_for_objects() -> None:
     for too_deep in ({"a": nested(300)}, {"a": (nested(299),)}, {"a": nested(20_000)}):
         with pytest.raises(SerializationError, match="nested deeper than 300 levels"):
             encode_result(result_of(too_deep))
+
+
+def test_a_long_path_leaves_room_for_the_reason() -> None:
+    with pytest.raises(SerializationError) as caught:
+        encode_result(result_of({"a": nested(400)}))
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).startswith("$.a[0][0]")
+    assert str(caught.value).endswith("[0][0]: nested deeper than 300 levels")
 
 
 def test_an_object_that_stands_twice_is_no_cycle() -> None:
