@@ -78,7 +78,7 @@ def _example_of(shape: Shape) -> object:
 
 
 def _is_settable(member: Member, defaults: Mapping[str, Any]) -> bool:
-    """Whether a null in the place of an absent value leaves the function its default.
+    """Tell whether a null in the place of an absent value leaves the function its default.
 
     A task definition's template replaces null by the default where JSON can say it.
     """

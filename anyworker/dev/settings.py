@@ -1,4 +1,4 @@
-"""What the command was told."""
+"""The settings of one run of ``anyworker dev``."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

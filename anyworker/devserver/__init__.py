@@ -5,10 +5,15 @@
     server = DevServer()
     transport = server.transport()  # in process: any URL, for httpx or Configuration(transport=...)
     app = server.asgi()  # on a socket: uvicorn.run(app)
+
+Its rooms stand on top of each other: ``shells`` bring requests past ``faults`` to the ``api``, which asks the
+``engine``, ``control`` and ``searches``; the engine is made of ``lifecycle``, ``queueing``, ``records``,
+``metadata`` and ``timing``. ``http`` and ``wire`` are the forms of what is said, ``orkes`` the other flavor.
 """
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
 from anyworker.devserver.engine import POSTPONE, Engine
@@ -59,7 +64,8 @@ class DevServer:
             its output, and its workflow goes on all the same or waits for it. 0 for never.
 
     Raises:
-        ConfigurationError: An unknown flavor, a key that would not be asked for, tokens that are never good.
+        ConfigurationError: Whatever makes no sense: a way of waiting or a flavor that is unknown, a number
+            below 0, a key that would not be asked for, tokens that are never good.
     """
 
     def __init__(
@@ -76,6 +82,10 @@ class DevServer:
         postpone: float = POSTPONE / 1000,
         lease_race: float = 0.0,
     ) -> None:
+        counts = {"max_finished": max_finished, "postpone": postpone, "lease_race": lease_race}
+        problems = [*_unknown(waiting, flavor), *_below_zero(counts), *_useless(flavor, auth, token_lifetime)]
+        if problems:
+            raise ConfigurationError(problems)
         chance = random.Random(seed)  # noqa: S311  # ids, not secrets
         self.engine = Engine(
             waiting=waiting,
@@ -85,8 +95,6 @@ class DevServer:
             postpone=round(postpone * 1000),
             lease_race=round(lease_race * 1000),
         )
-        if problems := list(_problems(flavor, auth, token_lifetime)):
-            raise ConfigurationError(problems)
         orkes = None
         if flavor == "orkes":
             orkes = Orkes(Tokens(chance.randbytes(32), token_lifetime, auth))
@@ -140,10 +148,20 @@ class DevServer:
         return Admin(self.faults, self._shell.respond).respond if admin else self._shell.respond
 
 
-def _problems(flavor: Flavor, auth: tuple[str, str] | None, token_lifetime: float) -> Iterator[str]:
-    if flavor not in get_args(Flavor):
-        yield f"flavor: {flavor!r} is not one of {', '.join(get_args(Flavor))}"
+def _unknown(waiting: str, flavor: str) -> Iterator[str]:
+    for name, value, known in (("waiting", waiting, Waiting), ("flavor", flavor, Flavor)):
+        if value not in get_args(known):
+            yield f"{name}: {value!r} is not one of {', '.join(get_args(known))}"
+
+
+def _below_zero(numbers: Mapping[str, float]) -> Iterator[str]:
+    for name, value in numbers.items():
+        if not 0 <= value < math.inf:
+            yield f"{name}: {value} is not 0 or more"
+
+
+def _useless(flavor: str, auth: tuple[str, str] | None, token_lifetime: float) -> Iterator[str]:
     if auth is not None and flavor == "oss":
-        yield "auth: only the orkes flavor asks for a key and a secret"
+        yield "auth: only the orkes flavor asks for a key and a secret; add flavor='orkes', or leave it out"
     if not token_lifetime > 0:
         yield f"token_lifetime: {token_lifetime} is not greater than 0"

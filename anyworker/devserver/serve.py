@@ -29,7 +29,7 @@ def serve_in_thread(port: int = 0, server: DevServer | None = None, *, admin: bo
         The API's base URL, ``http://127.0.0.1:PORT/api``.
 
     Raises:
-        ConfigurationError: The port is in use.
+        ConfigurationError: The port is in use, or there is none of that number.
     """
     server = server or DevServer()
     listener = _listener(port)
@@ -75,9 +75,10 @@ def _listener(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        problem = f"port {port}: {error.strerror}; give another one, or 0 for a free one"
+        reason = error.strerror if isinstance(error, OSError) else "a port is from 0 to 65535"
+        problem = f"port {port}: {reason}; give another one, or 0 for a free one"
         raise ConfigurationError(problem) from None
     listener.listen(BACKLOG)
     return listener

@@ -234,7 +234,8 @@ class Conductor:
     def let_pass(self, seconds: float) -> None:
         """Let time pass in a plain test, at once where the test's time is virtual.
 
-        An async test sleeps instead.
+        Raises:
+            RuntimeError: An event loop runs here already: sleep in it.
         """
 
         async def sleep() -> None:
@@ -242,7 +243,8 @@ class Conductor:
             await anyio.sleep(seconds)
             self._advance()
 
-        run_in_own_loop(sleep, "let_pass", backend="asyncio", virtual_time=None)
+        instead = f"anyio.sleep({seconds:g})"
+        run_in_own_loop(sleep, "let_pass", backend="asyncio", virtual_time=None, instead=instead)
 
     def _advance(self) -> None:
         at_once(self._client.queue_sizes(["any"]))

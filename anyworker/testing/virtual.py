@@ -81,22 +81,29 @@ def is_loop_running() -> bool:
 
 
 def run_in_own_loop(
-    function: Callable[[], Awaitable[T]], name: str, *, backend: BackendName, virtual_time: bool | None
+    function: Callable[[], Awaitable[T]],
+    name: str,
+    *,
+    backend: BackendName,
+    virtual_time: bool | None,
+    instead: str | None = None,
 ) -> T:
     """Run a coroutine function to its end from plain code.
 
     Args:
         function: Called without arguments.
-        name: Of what the user called; with ``_async`` appended it can be awaited.
+        name: Of what the user called.
         backend: The event loop.
         virtual_time: Whether time is virtual; None: where the test's time is.
+        instead: What is to be awaited in an event loop; by default the same with ``_async`` appended.
 
     Raises:
         RuntimeError: An event loop runs here already.
         ValueError: There is no such backend.
     """
     if is_loop_running():
-        message = f"{name}() starts an event loop, and one runs here already: await {name}_async(...) instead"
+        awaited = instead or f"{name}_async(...)"
+        message = f"{name}() starts an event loop, and one runs here already: await {awaited} instead"
         raise RuntimeError(message)
     if backend not in get_args(BackendName):
         message = f"backend={backend!r}: expected one of {', '.join(get_args(BackendName))}"

@@ -137,10 +137,29 @@ def test_without_a_key_everybody_is_let_in_and_gets_a_token() -> None:
     assert server.get("/metadata/taskdefs") == []
 
 
-def test_configuration_that_cannot_work_is_refused() -> None:
-    for options in ({"auth": CREDENTIALS}, {"flavor": "orks"}, {"flavor": "orkes", "token_lifetime": 0.0}):
-        with pytest.raises(ConfigurationError, match=r"flavor|token_lifetime"):
-            DevServer(**options)  # type: ignore[arg-type]  # what the check is for
+def test_key_that_nobody_asks_for_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"auth: .*flavor='orkes'"):
+        DevServer(auth=CREDENTIALS)
+
+
+def test_everything_that_makes_no_sense_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        DevServer(
+            waiting="firts",  # type: ignore[arg-type]  # what the check is for
+            flavor="orks",  # type: ignore[arg-type]  # as above
+            max_finished=-1,
+            postpone=float("nan"),
+            lease_race=-0.1,
+            token_lifetime=0.0,
+        )
+    assert caught.value.problems == (
+        "waiting: 'firts' is not one of first, fill",
+        "flavor: 'orks' is not one of oss, orkes",
+        "max_finished: -1 is not 0 or more",
+        "postpone: nan is not 0 or more",
+        "lease_race: -0.1 is not 0 or more",
+        "token_lifetime: 0.0 is not greater than 0",
+    )
 
 
 # ---------------------------------------------------------------- our own client

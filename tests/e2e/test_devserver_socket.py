@@ -13,6 +13,7 @@ import pytest
 from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 from anyworker.devserver.shells import protocol
+from anyworker.errors import ConfigurationError
 
 PATIENCE = 10.0
 """Real seconds for what takes milliseconds."""
@@ -132,6 +133,13 @@ def test_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch, is_fresh: bo
 
 def _address(url: str) -> Address:
     return "127.0.0.1", int(url.split(":")[2].partition("/")[0])
+
+
+def test_port_that_cannot_be_had_is_refused_with_the_reason(address: Address) -> None:
+    for port, reason in ((address[1], "Address already in use"), (65536, "a port is from 0 to 65535")):
+        expected = f"port {port}: {reason}; give another one, or 0 for a free one"
+        with pytest.raises(ConfigurationError, match=expected), serve_in_thread(port):
+            pass
 
 
 def test_serving_ends_at_once_although_a_poll_waits() -> None:

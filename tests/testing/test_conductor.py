@@ -173,6 +173,11 @@ def test_time_can_be_let_pass_in_a_plain_test() -> None:
     assert conductor.workflow(workflow_id).status == "TIMED_OUT"
 
 
+async def test_async_test_is_told_to_sleep_instead_of_letting_time_pass() -> None:
+    with pytest.raises(RuntimeError, match=r"await anyio\.sleep\(0\.5\) instead"):
+        Conductor().let_pass(0.5)
+
+
 def test_logs_of_a_task_can_be_read() -> None:
     def work() -> None:
         raise NonRetryableException("no")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from anyworker.devserver.control.operations import Operations
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import Answer, Call, as_json
+from anyworker.devserver.http.exchange import Answer, Call, Endpoints, as_json
 from anyworker.devserver.wire import complaints, errors, fields
 from anyworker.devserver.wire.errors import RequestRefused, Violation
 
@@ -22,6 +22,16 @@ class BulkEndpoints:
 
     def __init__(self, engine: Engine) -> None:
         self._operations = Operations(engine)
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "PUT", "/api/workflow/bulk/pause", self.pause
+        yield "PUT", "/api/workflow/bulk/resume", self.resume
+        yield "POST", "/api/workflow/bulk/restart", self.restart
+        yield "POST", "/api/workflow/bulk/retry", self.retry
+        yield "POST", "/api/workflow/bulk/terminate", self.terminate
+        yield "DELETE", "/api/workflow/bulk/remove", self.remove
+        yield "DELETE", "/api/workflow/bulk/terminate-remove", self.terminate_and_remove
 
     def pause(self, call: Call) -> Answer:
         """Pause workflows."""

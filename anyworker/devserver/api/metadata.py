@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from anyworker.devserver.http.exchange import EMPTY, Answer, Call, as_json, whole
-from anyworker.devserver.metadata.catalog import Catalog
+from anyworker.devserver.http.exchange import EMPTY, Answer, Call, Endpoints, as_json, whole
+from anyworker.devserver.metadata.catalog import Catalog, check_workflow
 from anyworker.devserver.metadata.definitions import TASK_DEF, WORKFLOW_DEF
 from anyworker.devserver.wire import errors, fields
 
@@ -24,6 +24,24 @@ class MetadataEndpoints:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "POST", "/api/metadata/taskdefs", self.register_tasks
+        yield "PUT", "/api/metadata/taskdefs", self.replace_task
+        yield "GET", "/api/metadata/taskdefs", self.tasks
+        yield "GET", "/api/metadata/taskdefs/{name}", self.task
+        yield "DELETE", "/api/metadata/taskdefs/{name}", self.remove_task
+        yield "POST", "/api/metadata/workflow", self.add_workflow
+        yield "PUT", "/api/metadata/workflow", self.put_workflows
+        yield "GET", "/api/metadata/workflow", self.workflows
+        yield "POST", "/api/metadata/workflow/validate", self.validate_workflow
+        yield "GET", "/api/metadata/workflow/names", self.workflow_names
+        yield "GET", "/api/metadata/workflow/names-and-versions", self.workflow_names_and_versions
+        yield "GET", "/api/metadata/workflow/latest-versions", self.latest_workflows
+        yield "GET", "/api/metadata/workflow/{name}/versions", self.workflow_versions
+        yield "GET", "/api/metadata/workflow/{name}", self.workflow
+        yield "DELETE", "/api/metadata/workflow/{name}/{version}", self.remove_workflow
 
     def register_tasks(self, call: Call) -> Answer:
         """Register task definitions."""
@@ -61,9 +79,10 @@ class MetadataEndpoints:
         names = self._catalog.put_workflows(sources, call.now)
         return as_json({"bulkErrorResults": {}, "bulkSuccessfulResults": names})
 
-    def validate_workflow(self, call: Call) -> Answer:
+    @staticmethod
+    def validate_workflow(call: Call) -> Answer:
         """Say whether a workflow definition would be accepted."""
-        self._catalog.check_workflow(call.json(_VALIDATE), "validateWorkflowDef.arg0")
+        check_workflow(call.json(_VALIDATE))
         return EMPTY
 
     def workflow(self, call: Call) -> Answer:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import Answer, Call, as_json
+from anyworker.devserver.http.exchange import Answer, Call, Endpoints, as_json
 from anyworker.devserver.records.views import workflow_view
 from anyworker.devserver.wire import errors, fields
 
@@ -20,6 +20,12 @@ class ReadingEndpoints:
 
     def __init__(self, engine: Engine) -> None:
         self._store = engine.store
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "GET", "/api/workflow/running/{name}", self.running
+        yield "GET", "/api/workflow/{name}/correlated/{id}", self.correlated
+        yield "POST", "/api/workflow/{name}/correlated", self.correlated_by_id
 
     def running(self, call: Call) -> Answer:
         """Return the ids of a name's workflows that have not ended.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import Answer, Call, as_json
+from anyworker.devserver.http.exchange import Answer, Call, Endpoints, as_json
 from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.records.views import task_view, workflow_view
 from anyworker.devserver.searches import task_search, workflow_search
@@ -25,6 +25,15 @@ class SearchEndpoints:
 
     def __init__(self, engine: Engine) -> None:
         self._store = engine.store
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "GET", "/api/tasks/search", self.tasks
+        yield "GET", "/api/tasks/search-v2", self.tasks_v2
+        yield "GET", "/api/workflow/search", self.workflows
+        yield "GET", "/api/workflow/search-v2", self.workflows_v2
+        yield "GET", "/api/workflow/search-by-tasks", self.by_tasks
+        yield "GET", "/api/workflow/search-by-tasks-v2", self.by_tasks_v2
 
     def tasks(self, call: Call) -> Answer:
         """Return summaries of the tasks that fit a query."""

@@ -8,7 +8,7 @@ import attrs
 from anyworker.devserver.api.starting import START_REQUEST, read_start
 from anyworker.devserver.control.signals import Signals
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import EMPTY, Answer, Call, Pending, as_json, refused, whole
+from anyworker.devserver.http.exchange import EMPTY, Answer, Call, Endpoints, Pending, as_json, refused, whole
 from anyworker.devserver.lifecycle.results import TASK_RESULT
 from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.records.views import task_view, workflow_view
@@ -90,6 +90,12 @@ class SynchronousEndpoints:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._signals = Signals(engine)
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "POST", "/api/workflow/execute/{name}/{version}", self.execute
+        yield "POST", "/api/tasks/{workflow}/{status}/signal", self.signal
+        yield "POST", "/api/tasks/{workflow}/{status}/signal/sync", self.signal_sync
 
     def execute(self, call: Call) -> Pending[Watch]:
         """Start a workflow; answer when it has ended, waits, or has passed a task that the query names."""

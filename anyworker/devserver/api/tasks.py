@@ -1,14 +1,22 @@
-"""The endpoints under ``/api/tasks``."""
+"""The endpoints under ``/api/tasks`` but for queues and searches."""
 
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import EMPTY, NO_CONTENT, Answer, Call, Pending, as_json, as_text
+from anyworker.devserver.http.exchange import (
+    EMPTY,
+    NO_CONTENT,
+    Answer,
+    Call,
+    Endpoints,
+    Pending,
+    as_json,
+    as_text,
+)
 from anyworker.devserver.lifecycle.results import TASK_RESULT, Report
-from anyworker.devserver.queueing.polls import Poll, PollData
+from anyworker.devserver.queueing.polls import Poll
 from anyworker.devserver.records.records import TaskRecord
 from anyworker.devserver.records.store import LogLine
 from anyworker.devserver.records.views import task_view, workflow_view
@@ -36,23 +44,37 @@ _BY_REFERENCE_SYNC = (
     f"java.lang.String,{TASK_RESULT}$Status,java.lang.String,{_MAP})"
 )
 _LOG = f"public void {_RESOURCE}.log(java.lang.String,java.lang.String)"
+_OPERATIONS = frozenset({"READ", "WRITE"})
+_PAYLOADS = frozenset({"WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_INPUT", "TASK_OUTPUT"})
 
 
 class TaskEndpoints:
-    """Polls, updates and what can be read of tasks and queues."""
+    """Polls, updates, what can be read of tasks, and where their large payloads go."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._store = engine.store
-        self._queues = engine.queues
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "POST", "/api/tasks", self.update
+        yield "POST", "/api/tasks/update-v2", self.update_v2
+        yield "POST", "/api/tasks/{workflow}/{reference}/{status}", self.update_by_reference
+        yield "POST", "/api/tasks/{workflow}/{reference}/{status}/sync", self.update_by_reference_sync
+        yield "GET", "/api/tasks/poll/{type}", self.poll
+        yield "GET", "/api/tasks/poll/batch/{type}", self.poll_batch
+        yield "GET", "/api/tasks/{id}", self.read
+        yield "POST", "/api/tasks/{id}/log", self.add_log
+        yield "GET", "/api/tasks/{id}/log", self.read_log
+        yield "GET", "/api/tasks/externalstoragelocation", self.storage_location
 
     # Polls
 
-    def poll(self, call: Call) -> Answer | Pending[Poll]:
+    def poll(self, call: Call) -> Pending[Poll]:
         """Ask for one task, waiting a moment."""
         return Pending(self._poll(call, 1, SINGLE_WAIT), _render_one)
 
-    def poll_batch(self, call: Call) -> Answer | Pending[Poll]:
+    def poll_batch(self, call: Call) -> Pending[Poll]:
         """Ask for tasks, waiting as long as asked."""
         count, timeout = call.whole("count", 1), call.whole("timeout", 100)
         if timeout > LONGEST_WAIT:
@@ -150,51 +172,14 @@ class TaskEndpoints:
         lines = self._store.logs(call.variables[0])
         return as_json([line.shown() for line in lines]) if lines else NO_CONTENT
 
-    # Queues
-
-    def queue_size(self, call: Call) -> Answer:
-        """Return how many tasks of a type wait."""
-        task_type = call.required_text("taskType")
-        if call.text("isolationGroupId") or call.text("executionNamespace"):
-            return as_json(0)  # queues of their own, which no worker polls
-        return as_json(self._queues.size(task_type, call.text("domain") or None))
-
-    def queue_sizes(self, call: Call) -> Answer:
-        """Return the same for several types."""
-        values = call.values("taskType")
-        if values is None:
-            raise complaints.missing_queue_names()
-        types = values if len(values) > 1 else [name.strip() for name in values[0].split(",") if values[0]]
-        return as_json({name: self._queues.size(name, None) for name in types})
-
-    def all_queues(self, _call: Call) -> Answer:
-        """Return how many tasks wait in each queue, without those that waiting polls hold."""
-        return as_json({name: size - held for name, (size, held) in self._all_sizes().items()})
-
-    def all_queues_verbose(self, _call: Call) -> Answer:
-        """Return the same, and how many of them waiting polls hold."""
-        return as_json(
-            {
-                name: {"a": {"size": size - held, "uacked": held}}
-                for name, (size, held) in self._all_sizes().items()
-            }
-        )
-
-    def _all_sizes(self) -> dict[str, tuple[int, int]]:
-        running = sum(workflow.status == "RUNNING" for workflow in self._store.workflows())
-        return dict(sorted({"_deciderQueue": (running, 0), **self._queues.sizes()}.items()))
-
-    def poll_data(self, call: Call) -> Answer:
-        """Return who polled a task type last."""
-        task_type = call.required_text("taskType")
-        if not task_type:
-            message = "TaskType cannot be null or empty."
-            raise errors.invalid([errors.Violation("getPollData.arg0", message, "")])
-        return as_json([_shown(data) for data in self._queues.history.data(task_type)])
-
-    def all_poll_data(self, _call: Call) -> Answer:
-        """Return who polled last, for every task type."""
-        return as_json([_shown(data) for data in self._queues.history.data()])
+    def storage_location(self, call: Call) -> Answer:
+        """Name a place for a payload; as the server's default storage does, without a way to reach it."""
+        path = call.required_text("path")
+        operation, payload = call.required_text("operation"), call.required_text("payloadType")
+        if operation.upper() not in _OPERATIONS or payload.upper() not in _PAYLOADS:
+            problem = f"Invalid input - Operation: {operation}, PayloadType: {payload}"
+            raise errors.bad_request(problem)
+        return as_json({"path": f"{path}{self._engine.new_id()}.json"})
 
 
 def _log_text(body: bytes, content_type: str) -> str:
@@ -213,13 +198,3 @@ def _render_one(poll: Poll, now: int) -> Answer:
 
 def _render_all(poll: Poll, now: int) -> Answer:
     return as_json([task_view(task, now) for task in poll.tasks or ()])
-
-
-def _shown(data: PollData) -> dict[str, Any]:
-    wire: dict[str, Any] = {"queueName": data.task_type}
-    if data.domain is not None:
-        wire["domain"] = data.domain
-    if data.worker_id is not None:
-        wire["workerId"] = data.worker_id
-    wire["lastPollTime"] = data.at
-    return wire

@@ -6,7 +6,7 @@ from anyworker.devserver.api.starting import START_REQUEST, read_start
 from anyworker.devserver.control.operations import Operations
 from anyworker.devserver.control.reruns import Rerun, Reruns
 from anyworker.devserver.engine import Engine
-from anyworker.devserver.http.exchange import EMPTY, NO_CONTENT, Answer, Call, as_json, as_text
+from anyworker.devserver.http.exchange import EMPTY, NO_CONTENT, Answer, Call, Endpoints, as_json, as_text
 from anyworker.devserver.lifecycle.beginnings import Start
 from anyworker.devserver.metadata import validation
 from anyworker.devserver.records.views import task_view, workflow_view
@@ -31,6 +31,25 @@ class WorkflowEndpoints:
         self._store = engine.store
         self._operations = Operations(engine)
         self._reruns = Reruns(engine, self._operations)
+
+    def endpoints(self) -> Endpoints:
+        """Yield method, path and handler of each."""
+        yield "POST", "/api/workflow", self.start
+        yield "POST", "/api/workflow/{name}", self.start_named
+        yield "GET", "/api/workflow/{id}", self.read
+        yield "GET", "/api/workflow/{id}/status", self.status
+        yield "GET", "/api/workflow/{id}/tasks", self.tasks
+        yield "DELETE", "/api/workflow/{id}", self.terminate
+        yield "DELETE", "/api/workflow/{id}/remove", self.remove
+        yield "DELETE", "/api/workflow/{id}/terminate-remove", self.terminate_and_remove
+        yield "PUT", "/api/workflow/decide/{id}", self.decide
+        yield "PUT", "/api/workflow/{id}/pause", self.pause
+        yield "PUT", "/api/workflow/{id}/resume", self.resume
+        yield "POST", "/api/workflow/{id}/retry", self.retry
+        yield "POST", "/api/workflow/{id}/restart", self.restart
+        yield "POST", "/api/workflow/{id}/rerun", self.rerun
+        yield "PUT", "/api/workflow/{id}/skiptask/{reference}", self.skip
+        yield "POST", "/api/workflow/{id}/resetcallbacks", self.reset_callbacks
 
     # Starting
 

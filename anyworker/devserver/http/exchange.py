@@ -1,7 +1,7 @@
 """One request to the server and one answer, apart from any way of carrying them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, unquote_plus
 
@@ -207,6 +207,11 @@ class Call:
         if value is None:
             raise complaints.missing_body(signature)
         return value
+
+
+Endpoint = Callable[[Call], Outcome]
+Endpoints = Iterator[tuple[str, str, Endpoint]]
+"""Method, path and handler of each."""
 
 
 def whole(name: str, value: str, kind: str) -> int:

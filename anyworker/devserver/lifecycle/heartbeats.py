@@ -45,7 +45,7 @@ class Heartbeats:
             self._deadlines.add(now + self._duration, end)
         return self._watches.add(lambda: False, self._duration, now)
 
-    def swallow(self, task: TaskRecord) -> bool:
+    def loses(self, task: TaskRecord) -> bool:
         """Tell whether a report on a task is lost before anything comes of it."""
         return task.task_id in self._open and self._chance.random() < 0.5
 

@@ -172,17 +172,7 @@ def carry_out(task: TaskRecord, now: int) -> None:
     status = "COMPLETED"
     match task.step.kind:
         case "SET_VARIABLE":
-            variables = task.workflow.variables | task.input
-            found = payloads.size(variables)
-            if found <= payloads.VARIABLES_LIMIT:
-                task.workflow.variables = variables
-                if (
-                    task.workflow.is_fresh
-                ):  # the real server has not yet told its variables from its definition's
-                    task.workflow.defined_variables = variables
-            else:
-                status = "FAILED_WITH_TERMINAL_ERROR"
-                task.reason = payloads.too_large_for_variables(found, task.workflow.workflow_id)
+            status = _set_variables(task)
         case "TERMINATE" if task.input.get("terminationStatus") in _TERMINATION_STATUSES:
             output = task.input.get("workflowOutput")
             if output is not None:
@@ -192,3 +182,18 @@ def carry_out(task: TaskRecord, now: int) -> None:
         case _:
             pass
     task.close(status, now)
+
+
+def _set_variables(task: TaskRecord) -> str:
+    """Give a workflow the variables that a SET_VARIABLE sets; return how that ends the task."""
+    workflow = task.workflow
+    variables = workflow.variables | task.input
+    found = payloads.size(variables)
+    if found > payloads.VARIABLES_LIMIT:
+        task.reason = payloads.too_large_for_variables(found, workflow.workflow_id)
+        return "FAILED_WITH_TERMINAL_ERROR"
+    workflow.variables = variables
+    if workflow.is_fresh:
+        # The real server does not yet tell its variables from its definition's.
+        workflow.defined_variables = variables
+    return "COMPLETED"

@@ -46,7 +46,7 @@ class Updates:
             return False
         if report.status is None:
             raise complaints.missing_status()
-        if self._heartbeats.swallow(task):
+        if self._heartbeats.loses(task):
             return False
         task.reason = report.reason
         task.worker_id = report.worker_id

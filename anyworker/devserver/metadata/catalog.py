@@ -102,7 +102,7 @@ class Catalog:
         exists = name is not None and version in self._workflows.get(name, {})
         if exists and not overwrite:
             raise errors.workflow_exists(wire["name"], version)
-        self.check_workflow(source, "updateWorkflowDef.arg0" if exists else "registerWorkflowDef.arg0")
+        _check(wire, "updateWorkflowDef.arg0" if exists else "registerWorkflowDef.arg0")
         self._store_workflow(wire, **({"updateTime": now} if exists else {"createTime": now}))
 
     def put_workflows(self, sources: list[Any], now: int) -> list[str]:
@@ -121,17 +121,6 @@ class Catalog:
         for wire in present:
             self._store_workflow(wire, updateTime=now)
         return [wire["name"] for wire in present]
-
-    def check_workflow(self, source: object, path: str) -> dict[str, Any]:
-        """Read and validate a workflow definition without storing it.
-
-        Raises:
-            RequestRefused: 400 or 500.
-        """
-        wire = read_workflow_definition(source)
-        if broken := list(validation.workflow_definition(wire, path)):
-            raise invalid(broken)
-        return wire
 
     def _store_workflow(self, wire: dict[str, Any], **stamps: int) -> None:
         key = (wire["name"], wire["version"])
@@ -193,6 +182,20 @@ class Catalog:
     def inline_plan(self, wire: dict[str, Any]) -> Plan:
         """Return a workflow that is not registered with the task definitions of this moment."""
         return plan(wire, self._definitions)
+
+
+def check_workflow(source: object) -> None:
+    """Read and validate a workflow definition without storing it.
+
+    Raises:
+        RequestRefused: 400 or 500.
+    """
+    _check(read_workflow_definition(source), "validateWorkflowDef.arg0")
+
+
+def _check(wire: dict[str, Any], path: str) -> None:
+    if broken := list(validation.workflow_definition(wire, path)):
+        raise invalid(broken)
 
 
 def _by_version(versions: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """What an Orkes server has beyond Conductor OSS, as far as workers use it: tokens and schemas."""
 
-from collections.abc import Callable, Iterator
-
-from anyworker.devserver.http.exchange import Answer, Call, Request, as_json
+from anyworker.devserver.http.exchange import Answer, Call, Endpoints, Request, as_json
 from anyworker.devserver.orkes.schemas import SchemaEndpoints
 from anyworker.devserver.orkes.tokens import Tokens
 from anyworker.devserver.wire import fields
@@ -37,7 +35,7 @@ class Orkes:
         if request.path.startswith("/api/") and request.path not in _OPEN:
             self._tokens.holder(request.token, now)
 
-    def endpoints(self) -> Iterator[tuple[str, str, Callable[[Call], Answer]]]:
+    def endpoints(self) -> Endpoints:
         """Yield method, path and handler of what the flavor adds."""
         yield "POST", _TOKEN, self._issue
         yield "GET", f"{_TOKEN}/userInfo", self._user
