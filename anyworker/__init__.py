@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TaskRunnerEventsListener,
         TaskUpdateFailure,
     )
+    from anyworker.fleet.discovery import WorkerLoader, auto_discover_workers, scan_for_workers
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
     from anyworker.values.custom import register_type
@@ -55,9 +56,12 @@ __all__ = [
     "TaskUpdateFailure",
     "WholeInput",
     "Worker",
+    "WorkerLoader",
+    "auto_discover_workers",
     "get_task_context",
     "register_type",
     "run",
+    "scan_for_workers",
     "serving",
     "worker_task",
 ]
@@ -81,6 +85,7 @@ _HOMES = {
         "TaskDefRegistrationFailure",
         "TaskUpdateFailure",
     ),
+    "anyworker.fleet.discovery": ("WorkerLoader", "auto_discover_workers", "scan_for_workers"),
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),
     "anyworker.values.custom": ("register_type",),

@@ -80,6 +80,12 @@ class Origin:
         place = f" ({self.file}:{self.line})" if self.file else ""
         return f"{self.module}.{self.qualname}{place}"
 
+    @property
+    def declaring_module(self) -> str:
+        """The name of the module whose top level led to the declaration, empty in another process."""
+        run = self.declaring_run
+        return str(run.get("__name__", "") if isinstance(run, Mapping) else getattr(run, "name", ""))
+
     def __reduce__(self) -> tuple[type["Origin"], tuple[object, ...]]:
         """Leave the runs out of a pickle: they mean nothing in another process, and hold whole modules."""
         place = (self.module, self.qualname, self.file, self.line, self.declared_in)

@@ -26,6 +26,11 @@ def register(worker: "Worker") -> None:
     _workers[key] = worker
 
 
+def unregister(worker: "Worker") -> None:
+    """Forget a worker, as one whose module broke after declaring it."""
+    _workers.pop((worker.task_definition_name, worker.domain), None)
+
+
 def registered_workers() -> "list[Worker]":
     """Return the registered workers, in the order of their declaration."""
     return list(_workers.values())

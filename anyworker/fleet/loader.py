@@ -9,7 +9,7 @@ import sys
 import sysconfig
 import traceback
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -35,12 +35,18 @@ def load_all(targets: Iterable[str]) -> list[ModuleType]:
             modules.append(load(target))
         except WorkerImportError as failure:
             failures.append(failure)
-    if len(failures) == 1:
-        raise failures[0]
     if failures:
-        problems = [problem for failure in failures for problem in failure.problems]
-        raise WorkerImportError(problems) from ExceptionGroup("imports that failed", failures)
+        raise merged(failures)
     return modules
+
+
+def merged(failures: Sequence[WorkerImportError]) -> WorkerImportError:
+    """Return one error for several, of which each is a cause."""
+    if len(failures) == 1:
+        return failures[0]
+    error = WorkerImportError([problem for failure in failures for problem in failure.problems])
+    error.__cause__ = ExceptionGroup("imports that failed", failures)
+    return error
 
 
 def load(target: str) -> ModuleType:
@@ -61,59 +67,89 @@ def load(target: str) -> ModuleType:
         KeyboardInterrupt: It came while the module was being imported.
     """
     importlib.invalidate_caches()
-    if target.endswith(".py") or os.sep in target:
+    if is_path(target):
         return _load_file(target)
-    return _load_module(target)
+    loaded = load_named(target)
+    if is_namespace(loaded):
+        raise refusal(target, "it is a directory without __init__.py; name a module in it, or a .py file")
+    return loaded
 
 
-def _load_module(target: str) -> ModuleType:
+def is_path(target: str) -> bool:
+    """Tell whether a target is meant as a file, not as a module's name."""
+    return target.endswith(".py") or os.sep in target
+
+
+def is_namespace(module: ModuleType) -> bool:
+    """Tell whether a module is a directory without ``__init__.py``."""
+    return getattr(module, "__file__", None) is None and hasattr(module, "__path__")
+
+
+def load_named(target: str) -> ModuleType:
+    """Import a module by its dotted name, also a directory without ``__init__.py``.
+
+    Raises:
+        WorkerImportError: As for `load`.
+    """
     module, colon, attribute = target.partition(":")
     if colon:
-        raise _refusal(target, f"leave out ':{attribute}'; importing {module!r} is what declares its workers")
+        raise refusal(target, f"leave out ':{attribute}'; importing {module!r} is what declares its workers")
     if not all(target.split(".")) or target.split() != [target]:
-        raise _refusal(target, "it is neither a module's name like my_app.workers nor the path of a .py file")
+        raise refusal(target, "it is neither a module's name like my_app.workers nor the path of a .py file")
     directory = str(Path.cwd())
     if directory not in sys.path:
         sys.path.insert(0, directory)
-    loaded = _import(target, target)
-    if getattr(loaded, "__file__", None) is None and hasattr(loaded, "__path__"):
-        raise _refusal(target, "it is a directory without __init__.py; name a module in it, or a .py file")
-    return loaded
+    return _import(target, target)
 
 
 def _load_file(target: str) -> ModuleType:
     path = Path(target).resolve()
     if not path.is_file() or path.suffix != ".py":
-        raise _refusal(target, _why_no_file(target, path))
+        raise refusal(target, _why_no_file(target, path))
     root = path.parent
     while (root / "__init__.py").is_file():
         root = root.parent
+    put_first(root)
+    if root == path.parent:
+        return load_script(target, path, path.stem)
+    return _load_from_package(target, path, root)
+
+
+def put_first(root: Path) -> None:
+    """Have modules looked for in a directory before all others."""
     if str(root) in sys.path:
         sys.path.remove(str(root))
     sys.path.insert(0, str(root))
-    if root == path.parent:
-        return _load_script(target, path)
-    return _load_from_package(target, path, root)
 
 
 def _load_from_package(target: str, path: Path, root: Path) -> ModuleType:
     parts = path.relative_to(root).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    if _is_free_for(parts[0], root / parts[0] / "__init__.py"):
+    if is_found_as(parts[0], root / parts[0] / "__init__.py"):
         return _import(target, name)
     other = getattr(sys.modules.get(parts[0]), "__file__", None) or "built into Python"
-    raise _refusal(target, f"it is {name} in {root}, but another {parts[0]} is in use already: {other}")
+    raise refusal(target, f"it is {name} in {root}, but another {parts[0]} is in use already: {other}")
 
 
-def _load_script(target: str, path: Path) -> ModuleType:
-    if "." not in path.stem and _is_free_for(path.stem, path):
-        return _import(target, path.stem)
+def load_script(target: str, path: Path, name: str) -> ModuleType:
+    """Import a file that is in no package.
+
+    Args:
+        target: What the user calls it.
+        path: The file, resolved.
+        name: What to call it, if importing that gives this file; otherwise a name is made from its path.
+
+    Raises:
+        WorkerImportError: As for `load`.
+    """
+    if "." not in path.stem and is_found_as(name, path):
+        return _import(target, name)
     name = f"{path.stem.replace('.', '_')}_{zlib.crc32(os.fsencode(path)):08x}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise _refusal(target, "Python has no loader for it")
+        raise refusal(target, "Python has no loader for it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -131,21 +167,26 @@ def _import(target: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name and not list(_user_frames(error)):
-            raise _refusal(target, _why_missing(error.name)) from error
+            raise refusal(target, _why_missing(error.name)) from error
         raise WorkerImportError(_describe(target, name, error)) from error
 
 
-def _is_free_for(name: str, path: Path) -> bool:
-    """Return whether importing this top-level name gives, or gave, this very file."""
+def is_found_as(name: str, path: Path) -> bool:
+    """Return whether importing this name gives, or gave, this very file."""
     if name in sys.modules:
         origin = getattr(sys.modules[name], "__file__", None)
     else:
-        spec = importlib.util.find_spec(name)
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            # A directory on the way to it has a name that no package can have.
+            return False
         origin = spec.origin if spec is not None else None
     return origin is not None and Path(origin).resolve() == path
 
 
-def _refusal(target: str, reason: str) -> WorkerImportError:
+def refusal(target: str, reason: str) -> WorkerImportError:
+    """Return the error that says why a target cannot be imported."""
     return WorkerImportError(f"cannot import {target!r}: {reason}")
 
 

@@ -4,7 +4,7 @@ import os
 import pickle
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,28 +15,7 @@ from anyworker.fleet.loader import load, load_all
 Write = Callable[[str, str], Path]
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Work in an empty directory; forget afterwards what was imported, and from where."""
-    modules = set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
-
-
-@pytest.fixture
-def write(project: Path) -> Write:
-    """Return a function that writes a file of the project, and its directories."""
-
-    def writes(name: str, text: str = "") -> Path:
-        path = project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    return writes
+pytestmark = pytest.mark.usefixtures("project")
 
 
 def problem(target: str) -> str:
