@@ -161,12 +161,21 @@ async def get(exchange: Exchange, target: bytes = b"/", timeouts: Timeouts = TIM
 
 @asynccontextmanager
 async def connected(
-    script: Script, *, max_connections: int = 128, idle_timeout: float = 50.0
+    script: Script,
+    *,
+    max_connections: int = 128,
+    idle_timeout: float = 50.0,
+    server_context: ssl.SSLContext | None = None,
+    client_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[tuple[ScriptedServer, Exchange]]:
+    """Yield a server and an exchange with it, over TLS where the server has a context."""
+    client = Http1Transport(
+        max_connections=max_connections, idle_timeout=idle_timeout, ssl_context=client_context
+    )
     with anyio.fail_after(10):
         async with (
-            scripted_server(script) as server,
-            Http1Transport(max_connections=max_connections, idle_timeout=idle_timeout) as transport,
+            scripted_server(script, ssl_context=server_context) as server,
+            client as transport,
             timed(transport.origin(server.url)) as exchange,
         ):
             yield server, exchange

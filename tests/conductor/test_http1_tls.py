@@ -1,6 +1,7 @@
 """Exchanges and idle connections over TLS."""
 
 import ssl
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 import attrs
@@ -8,8 +9,19 @@ import httpx
 import pytest
 import trustme
 from anyio.streams.tls import TLSAttribute
-from scripted_server import OK, TIMEOUTS, Peer, answer_ok, get, scripted_server
+from scripted_server import (
+    OK,
+    TIMEOUTS,
+    Peer,
+    Script,
+    ScriptedServer,
+    answer_ok,
+    connected,
+    get,
+    scripted_server,
+)
 
+from anyworker.conductor.exchange import Exchange
 from anyworker.conductor.http1 import Http1Transport
 
 BIG = bytes(range(256)) * 40_000
@@ -38,24 +50,25 @@ def contexts() -> Contexts:
     return Contexts(server, elsewhere, client)
 
 
-async def test_tls_connection_is_kept_and_speaks_http1(
-    contexts: Contexts,
-) -> None:
+def encrypted(
+    script: Script, contexts: Contexts
+) -> AbstractAsyncContextManager[tuple[ScriptedServer, Exchange]]:
+    """Return what :func:`connected` does, over TLS with a certificate that is trusted."""
+    return connected(script, server_context=contexts.server, client_context=contexts.client)
+
+
+async def test_tls_connection_is_kept_and_speaks_http1(contexts: Contexts) -> None:
     protocols = []
 
     async def script(peer: Peer) -> None:
         protocols.append(peer.stream.extra(TLSAttribute.alpn_protocol))
         await answer_ok(peer)
 
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(script, ssl_context=contexts.server) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            for _ in range(5):
-                assert (await get(transport.origin(server.url))).body == b"ok"
-            assert server.connections == 1
-            assert protocols == ["http/1.1"]
+    async with encrypted(script, contexts) as (server, exchange):
+        for _ in range(5):
+            assert (await get(exchange)).body == b"ok"
+        assert server.connections == 1
+        assert protocols == ["http/1.1"]
 
 
 async def test_large_bodies_travel_over_tls(contexts: Contexts) -> None:
@@ -70,29 +83,17 @@ async def test_large_bodies_travel_over_tls(contexts: Contexts) -> None:
             assert server.requests[1].endswith(BIG)
 
 
-async def test_untrusted_certificate_is_a_connect_error(
-    contexts: Contexts,
-) -> None:
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(answer_ok, ssl_context=contexts.server) as server,
-            Http1Transport() as transport,
-        ):
-            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-                await get(transport.origin(server.url))
-            assert not server.requests
+async def test_untrusted_certificate_is_a_connect_error(contexts: Contexts) -> None:
+    async with connected(answer_ok, server_context=contexts.server) as (server, exchange):
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await get(exchange)
+        assert not server.requests
 
 
-async def test_certificate_of_another_host_is_a_connect_error(
-    contexts: Contexts,
-) -> None:
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(answer_ok, ssl_context=contexts.elsewhere) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            with pytest.raises(httpx.ConnectError):
-                await get(transport.origin(server.url))
+async def test_certificate_of_another_host_is_a_connect_error(contexts: Contexts) -> None:
+    async with encrypted(answer_ok, attrs.evolve(contexts, server=contexts.elsewhere)) as (_, exchange):
+        with pytest.raises(httpx.ConnectError):
+            await get(exchange)
 
 
 @pytest.mark.parametrize("answer", [OK, b"HTTP/1.1 200 \r\n\r\nok"])
@@ -104,16 +105,12 @@ async def test_tls_cut_without_goodbye_spoils_only_an_answer_without_a_length(
         await peer.send(answer)
         await peer.finish()
 
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(script, ssl_context=contexts.server) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            if answer == OK:
-                assert (await get(transport.origin(server.url))).body == b"ok"
-            else:
-                with pytest.raises(httpx.RemoteProtocolError, match="broke off"):
-                    await get(transport.origin(server.url))
+    async with encrypted(script, contexts) as (_, exchange):
+        if answer == OK:
+            assert (await get(exchange)).body == b"ok"
+        else:
+            with pytest.raises(httpx.RemoteProtocolError, match="broke off"):
+                await get(exchange)
 
 
 @pytest.mark.parametrize("news", ["nothing", "end", "goodbye", "408", "half a record"])
@@ -141,24 +138,16 @@ async def test_idle_tls_connection_with_news_is_not_used(contexts: Contexts, new
             await answer_ok(peer)
         await peer.until_closed()
 
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(script, ssl_context=contexts.server) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            exchange = transport.origin(server.url)
-            await get(exchange)
-            server.idle.set()
-            await happened.wait()
-            for _ in range(3):
-                assert (await get(exchange)).status == 200
-            assert (server.connections, len(server.requests)) == (1 if news == "nothing" else 2, 4)
+    async with encrypted(script, contexts) as (server, exchange):
+        await get(exchange)
+        server.idle.set()
+        await happened.wait()
+        for _ in range(3):
+            assert (await get(exchange)).status == 200
+        assert (server.connections, len(server.requests)) == (1 if news == "nothing" else 2, 4)
 
 
-async def test_bytes_behind_an_answer_end_a_tls_connection(
-    contexts: Contexts,
-) -> None:
-
+async def test_bytes_behind_an_answer_end_a_tls_connection(contexts: Contexts) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         tls = peer.stream.extra(TLSAttribute.ssl_object)
@@ -168,19 +157,13 @@ async def test_bytes_behind_an_answer_end_a_tls_connection(
         await peer.stream._flush_write_bio()
         await peer.until_closed()
 
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(script, ssl_context=contexts.server) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            for _ in range(2):
-                assert (await get(transport.origin(server.url))).body == b"ok"
-            assert server.connections == 2
+    async with encrypted(script, contexts) as (server, exchange):
+        for _ in range(2):
+            assert (await get(exchange)).body == b"ok"
+        assert server.connections == 2
 
 
-async def test_idle_tls_connection_survives_what_is_only_tls(
-    contexts: Contexts,
-) -> None:
+async def test_idle_tls_connection_survives_what_is_only_tls(contexts: Contexts) -> None:
     contexts.server.verify_mode = ssl.CERT_OPTIONAL
     contexts.client.post_handshake_auth = True
     happened = anyio.Event()
@@ -196,15 +179,10 @@ async def test_idle_tls_connection_survives_what_is_only_tls(
         happened.set()
         await answer_ok(peer)
 
-    with anyio.fail_after(10):
-        async with (
-            scripted_server(script, ssl_context=contexts.server) as server,
-            Http1Transport(ssl_context=contexts.client) as transport,
-        ):
-            exchange = transport.origin(server.url)
-            await get(exchange)
-            server.idle.set()
-            await happened.wait()
-            for _ in range(3):
-                assert (await get(exchange)).status == 200
-            assert (server.connections, len(server.requests)) == (1, 4)
+    async with encrypted(script, contexts) as (server, exchange):
+        await get(exchange)
+        server.idle.set()
+        await happened.wait()
+        for _ in range(3):
+            assert (await get(exchange)).status == 200
+        assert (server.connections, len(server.requests)) == (1, 4)

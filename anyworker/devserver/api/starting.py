@@ -28,7 +28,7 @@ def read_start(engine: Engine, source: object) -> Start:
     name, version = take.text("name"), take.boxed("version")
     priority = take.boxed("priority") or 0
     broken = list(validation.start_request(name, priority))
-    inline = _inline(take.value("workflowDef"))
+    inline = take.inner("workflowDef", read_workflow_definition)
     if inline is not None:
         broken += validation.workflow_definition(inline, "startWorkflow.arg0.workflowDef")
     given = {} if take.is_absent("input") else fields.mapping(take.value("input"))
@@ -41,10 +41,6 @@ def read_start(engine: Engine, source: object) -> Start:
     if given is None and not external:
         raise errors.bad_request("NULL input passed when starting workflow")
     return Start(plan, given or {}, correlation_id, priority, domains, None if given else external)
-
-
-def _inline(value: object) -> dict[str, Any] | None:
-    return None if value is None else read_workflow_definition(value)
 
 
 def _check_the_unused(take: Reader) -> None:

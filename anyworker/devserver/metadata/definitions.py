@@ -17,7 +17,7 @@ SUB_WORKFLOW_PARAMS = f"{fields.METADATA}.workflow.SubWorkflowParams"
 WORKFLOW_TASK = f"{fields.METADATA}.workflow.WorkflowTask"
 SCHEMA_DEF = f"{fields.METADATA}.SchemaDef"
 
-_CASES = f"java.util.List<{WORKFLOW_TASK}>"
+_BRANCH = f"java.util.List<{WORKFLOW_TASK}>"
 _OPTIONAL_STEP_TEXTS = (
     "dynamicTaskNameParam",
     "caseValueParam",
@@ -132,8 +132,8 @@ def read_task_definition(source: object) -> dict[str, Any]:
         baseType=take.text("baseType"),
         totalTimeoutSeconds=take.whole("totalTimeoutSeconds", kind="long"),
         taskStatusListenerEnabled=take.flag("taskStatusListenerEnabled", default=True),
-        inputSchema=_schema(take.value("inputSchema")),
-        outputSchema=_schema(take.value("outputSchema")),
+        inputSchema=take.inner("inputSchema", read_schema),
+        outputSchema=take.inner("outputSchema", read_schema),
         enforceSchema=take.flag("enforceSchema"),
     )
 
@@ -179,12 +179,12 @@ def read_workflow_definition(source: object) -> dict[str, Any]:
         inputTemplate=take.mapping("inputTemplate"),
         failureWorkflowVersion=take.boxed("failureWorkflowVersion"),
         workflowStatusListenerSink=take.text("workflowStatusListenerSink"),
-        rateLimitConfig=read_rate_limit(take.value("rateLimitConfig")),
-        inputSchema=_schema(take.value("inputSchema")),
-        outputSchema=_schema(take.value("outputSchema")),
+        rateLimitConfig=take.inner("rateLimitConfig", read_rate_limit),
+        inputSchema=take.inner("inputSchema", read_schema),
+        outputSchema=take.inner("outputSchema", read_schema),
         enforceSchema=take.flag("enforceSchema", default=True),
         metadata=take.mapping("metadata"),
-        cacheConfig=read_cache(take.value("cacheConfig")),
+        cacheConfig=take.inner("cacheConfig", read_cache),
         maskedFields=take.texts("maskedFields"),
     )
 
@@ -198,19 +198,9 @@ def _steps(take: Reader) -> list[dict[str, Any]]:
     return steps
 
 
-def _inline(value: object) -> dict[str, Any] | None:
-    return None if value is None else read_task_definition(value)
-
-
-def _schema(value: object) -> dict[str, Any] | None:
-    return None if value is None else read_schema(value)
-
-
-def _sub_workflow(value: object) -> dict[str, Any] | None:
+def _sub_workflow(source: object) -> dict[str, Any]:
     """Return which workflow a SUB_WORKFLOW runs; one given as a definition has its name and version."""
-    if value is None:
-        return None
-    take = Reader(value, SUB_WORKFLOW_PARAMS)
+    take = Reader(source, SUB_WORKFLOW_PARAMS)
     inline = take.value("workflowDefinition")
     if isinstance(inline, dict):
         inline = read_workflow_definition(inline)
@@ -256,17 +246,15 @@ def read_step(source: object) -> dict[str, Any]:
         inputParameters=take.mapping("inputParameters"),
         type=take.text("type", "SIMPLE"),
         **{key: take.text(key) for key in _OPTIONAL_STEP_TEXTS},
-        decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases", _CASES).items()},
+        decisionCases={key: _branch(value) for key, value in take.mapping("decisionCases", _BRANCH).items()},
         defaultCase=_branch(take.value("defaultCase")),
-        forkTasks=[
-            _branch(branch) for branch in take.records("forkTasks", f"java.util.List<{WORKFLOW_TASK}>")
-        ],
+        forkTasks=[_branch(branch) for branch in take.records("forkTasks", _BRANCH)],
         startDelay=take.whole("startDelay"),
-        subWorkflowParam=_sub_workflow(take.value("subWorkflowParam")),
+        subWorkflowParam=take.inner("subWorkflowParam", _sub_workflow),
         joinOn=take.texts("joinOn"),
         sink=take.text("sink"),
         optional=take.flag("optional"),
-        taskDefinition=_inline(take.value("taskDefinition")),
+        taskDefinition=take.inner("taskDefinition", read_task_definition),
         rateLimited=take.boxed_flag("rateLimited"),
         defaultExclusiveJoinTask=take.texts("defaultExclusiveJoinTask"),
         asyncComplete=take.boxed_flag("asyncComplete") or False,
@@ -277,7 +265,7 @@ def read_step(source: object) -> dict[str, Any]:
         expression=take.text("expression"),
         onStateChange=take.mapping("onStateChange"),
         joinStatus=take.text("joinStatus"),
-        cacheConfig=read_cache(take.value("cacheConfig")),
+        cacheConfig=take.inner("cacheConfig", read_cache),
         permissive=take.flag("permissive"),
         metadata=take.mapping("metadata"),
     )

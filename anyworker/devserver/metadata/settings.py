@@ -9,15 +9,13 @@ _WORKFLOW = f"{fields.METADATA}.workflow"
 _POLICY = fields.Choice(f"{_WORKFLOW}.RateLimitConfig$RateLimitPolicy", ("QUEUE", "REJECT"))
 
 
-def read_rate_limit(value: object) -> dict[str, Any] | None:
-    """Return a limit on how many workflows run at once, None for null.
+def read_rate_limit(source: object) -> dict[str, Any]:
+    """Return a limit on how many workflows run at once.
 
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    if value is None:
-        return None
-    take = Reader(value, f"{_WORKFLOW}.RateLimitConfig")
+    take = Reader(source, f"{_WORKFLOW}.RateLimitConfig")
     key = take.text("rateLimitKey")
     return {
         **({} if key is None else {"rateLimitKey": key}),
@@ -26,14 +24,12 @@ def read_rate_limit(value: object) -> dict[str, Any] | None:
     }
 
 
-def read_cache(value: object) -> dict[str, Any] | None:
-    """Return for how long a result may be used again, None for null.
+def read_cache(source: object) -> dict[str, Any]:
+    """Return for how long a result may be used again.
 
     Raises:
         RequestRefused: 500, a field has the wrong type.
     """
-    if value is None:
-        return None
-    take = Reader(value, f"{_WORKFLOW}.CacheConfig")
+    take = Reader(source, f"{_WORKFLOW}.CacheConfig")
     key = take.text("key")
     return {**({} if key is None else {"key": key}), "ttlInSecond": take.whole("ttlInSecond")}

@@ -1,5 +1,6 @@
 """The fields of one JSON object, taken one by one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from anyworker.devserver.wire import fields
@@ -75,6 +76,11 @@ class Reader:
         """Return a list of objects of a class, not looked at."""
         value = self._source.get(key)
         return [] if value is None else fields.records(value, cls)
+
+    def inner(self, key: str, read: Callable[[object], dict[str, Any]]) -> dict[str, Any] | None:
+        """Return an object that is read by a function of its own, None if it is absent."""
+        value = self._source.get(key)
+        return None if value is None else read(value)
 
     def audit(self) -> dict[str, Any]:
         """Return what says when and by whom an object was made; times are 0 when absent."""
