@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import attrs
 import msgspec
 
-from anyworker.values.notations import WITH_OFFSET, WITHOUT_OFFSET, WRITTEN
+from anyworker.values.jsonable import to_jsonable
+from anyworker.values.notations import WITH_OFFSET, WITHOUT_OFFSET, WRITTEN, base64_of, exactly
 from anyworker.values.scalars import LEAVES
 from anyworker.values.shapes import Convert, Leaf, Misfit, Schema, Shape, Write
 
@@ -29,8 +31,8 @@ def annotated(base: Shape, metadata: tuple[Any, ...]) -> Shape:
 
     Args:
         base: What the metadata are about.
-        metadata: ``msgspec.Meta`` constrains and describes; a text, or an object whose ``documentation`` is
-            one (as ``typing_extensions.Doc``), describes; the rest is ignored.
+        metadata: ``msgspec.Meta`` constrains and describes; a text, or an object whose ``documentation`` or
+            ``description`` is one (as ``typing_extensions.Doc`` has it), describes; the rest is ignored.
     """
     metas = tuple(meta for meta in metadata if isinstance(meta, msgspec.Meta))
     constraints = tuple(
@@ -49,12 +51,16 @@ def _notes(note: object) -> Schema:
     """Return the keywords that say something without refusing anything."""
     if isinstance(note, str):
         return {"description": note}
-    if isinstance(documentation := getattr(note, "documentation", None), str):
-        return {"description": documentation}
     if not isinstance(note, msgspec.Meta):
-        return {}
+        texts = (getattr(note, name, None) for name in ("documentation", "description"))
+        return {"description": text} if (text := next(filter(_is_text, texts), None)) else {}
     told = {"title": note.title, "description": note.description, "examples": note.examples}
-    return {key: value for key, value in told.items() if value is not None} | (note.extra_json_schema or {})
+    kept = {key: value for key, value in told.items() if value is not None} | (note.extra_json_schema or {})
+    return {key: to_jsonable(value, f"$.{key}") for key, value in kept.items()}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 @attrs.frozen(eq=False)
@@ -102,7 +108,8 @@ class _ConstrainedShape:
     def convert(self, value: object) -> object:
         """Convert, then let msgspec check: what became of a scalar, an array or object as it came."""
         converted = self.base.convert(value)
-        subject = converted if type(converted) in LEAVES else value
+        is_checked_itself = type(converted) in LEAVES and not isinstance(converted, PurePath)
+        subject = converted if is_checked_itself else value
         for meta in self.constraints:
             if isinstance(converted, Decimal):
                 _check_decimal(converted, meta)
@@ -151,6 +158,9 @@ def _narrowed(schema: Schema, meta: msgspec.Meta) -> Schema:
     if kind in {"integer", "number"}:
         bounds = {word: getattr(meta, name) for name, word in _NUMBER.items()}
         return {**schema, **{word: bound for word, bound in bounds.items() if bound is not None}}
+    if "contentEncoding" in schema:
+        pattern = base64_of(meta.min_length or 0, meta.max_length)
+        return {**schema, "pattern": exactly(pattern)}
     if "pattern" in schema:
         return {**schema, **_offset(schema["pattern"], meta)}
     added: Schema = {}

@@ -12,6 +12,7 @@ import msgspec
 
 from anyworker.errors import DeclarationError
 from anyworker.values import docstrings
+from anyworker.values.choices import choice
 from anyworker.values.classes import shape_of_class, unknown
 from anyworker.values.constraints import Described, annotated
 from anyworker.values.containers import ARRAYS, MAPS, SETS, is_hashable
@@ -36,7 +37,6 @@ from anyworker.values.scalars import (
     LAX_LEAVES,
     LEAVES,
     STR,
-    choice,
     refusing,
 )
 from anyworker.values.shapes import ArrayShape, Deferred, Leaf, MapShape, Shape, TupleShape
@@ -52,14 +52,21 @@ class ShapeBuilder:
         namespace: Where names of forward references are looked up.
         is_strict: Whether objects with known members refuse unknown keys.
         is_lax: Whether text may stand for numbers and booleans.
+        is_output: Whether the shapes are those of values as they are written, instead of as they are read.
     """
 
     def __init__(
-        self, namespace: Mapping[str, Any], *, is_strict: bool = False, is_lax: bool = False
+        self,
+        namespace: Mapping[str, Any],
+        *,
+        is_strict: bool = False,
+        is_lax: bool = False,
+        is_output: bool = False,
     ) -> None:
         self._namespace = namespace
         self._leaves = LAX_LEAVES if is_lax else LEAVES
         self._is_strict = is_strict
+        self._is_output = is_output
         self.tried: Tried = {}
         """To be cleared after each conversion."""
         self._owner: Any = None
@@ -110,10 +117,10 @@ class ShapeBuilder:
         try:
             return self.shape(annotation)
         except DeclarationError as error:
-            if not has_default:
+            if not (has_default or self._is_output):
                 raise
             self._built = built
-            return refusing(str(error))
+            return ANY if self._is_output else refusing(str(error))
 
     def _referred(self, reference: typing.ForwardRef | str) -> Shape:
         name = reference if isinstance(reference, str) else reference.__forward_arg__
@@ -236,7 +243,7 @@ class ShapeBuilder:
     def _class(self, annotation: Any, kind: type, arguments: Mapping[Any, Any]) -> Shape:
         if annotation in self._built:
             return self._built[annotation]
-        shape = shape_of_class(kind)
+        shape = shape_of_class(kind, is_strict=self._is_strict, is_output=self._is_output)
         if shape is None:
             return self._object(annotation, kind, arguments)
         self._built[annotation] = shape
@@ -250,7 +257,7 @@ class ShapeBuilder:
         shape = ObjectShape(
             kind.__name__,
             build,
-            is_positional=is_named_tuple(kind),
+            is_positional=is_named_tuple(kind) and not self._is_output,
             description=docstrings.summary(kind),
         )
         self._built[annotation] = shape
@@ -258,7 +265,9 @@ class ShapeBuilder:
         outer, self._owner = self._owner, annotation
         try:
             parts = [
-                (field, self.part(bound(field, owners), has_default=field.has_default)) for field in fields
+                (field, self.part(bound(field, owners), has_default=field.has_default))
+                for field in fields
+                if (field.is_written if self._is_output else field.is_read)
             ]
         finally:
             self._owner = outer

@@ -9,7 +9,9 @@ _PARAMETERS = frozenset(
     {"Args", "Arguments", "Parameters", "Keyword Args", "Keyword Arguments", "Attributes"}
 )
 _RETURNS = frozenset({"Returns", "Return"})
-_ENTRY = re.compile(r"\*{0,2}(?P<name>\w+)\s*(?:\([^)]*\))?\s*:\s*(?P<text>.*)")
+_ENTRY = re.compile(r"\*{0,2}(?P<name>\w+)\s*(?:\(.*?\))?\s*:(?:\s+(?P<text>.*)|$)")
+_TYPE_BEFORE = re.compile(r"^[\w.]+(?:\[.*?\])?(?: \| [\w.]+(?:\[.*?\])?)*:\s+(?=\S)")
+"""How Google's notation begins a return value whose type it tells."""
 _FIELD = re.compile(r":(?P<role>\w+)(?P<rest>[^:]*):\s*(?P<text>.*)")
 _PARAMETER_ROLES = frozenset(
     {"param", "parameter", "arg", "argument", "key", "keyword", "ivar", "var", "cvar"}
@@ -60,7 +62,7 @@ def _described(lines: list[str]) -> Iterator[tuple[str | None, str]]:
             if section["name"] in _PARAMETERS:
                 yield from _entries(block)
             elif section["name"] in _RETURNS:
-                yield None, _joined(block)
+                yield None, _TYPE_BEFORE.sub("", _joined(block), count=1)
         elif field := _FIELD.match(line):
             text = _joined([field["text"], *_block(lines, start, 0)])
             words = field["rest"].split()
@@ -84,7 +86,7 @@ def _entries(block: list[str]) -> Iterator[tuple[str, str]]:
     inner = min((_indent(line) for line in block if line), default=0)
     for start, line in enumerate(block):
         if line and _indent(line) == inner and (entry := _ENTRY.match(line.strip())):
-            yield entry["name"], _joined([entry["text"], *_block(block, start, inner)])
+            yield entry["name"], _joined([entry["text"] or "", *_block(block, start, inner)])
 
 
 def _indent(line: str) -> int:

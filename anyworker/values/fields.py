@@ -22,6 +22,10 @@ class ClassField:
     """The constructor's parameter; None for a tag."""
     annotation: Any
     has_default: bool
+    is_read: bool = True
+    """Whether the constructor takes it."""
+    is_written: bool = True
+    """Whether the object has it."""
 
 
 def is_dataclass(kind: Any) -> bool:
@@ -132,18 +136,22 @@ def substituted(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
 
 def _dataclass_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
     parameters = inspect.signature(kind).parameters
+    kept = {field.name for field in dataclasses.fields(kind)}
     for name, parameter in parameters.items():
         annotation = hints.get(name, parameter.annotation)
         if isinstance(annotation, dataclasses.InitVar):
             annotation = annotation.type
-        yield ClassField(name, name, annotation, parameter.default is not parameter.empty)
+        has_default = parameter.default is not parameter.empty
+        yield ClassField(name, name, annotation, has_default, is_written=name in kept)
+    for name in kept.difference(parameters):
+        yield ClassField(name, name, hints[name], has_default=True, is_read=False)
 
 
 def _attrs_fields(kind: type, hints: dict[str, Any]) -> Iterator[ClassField]:
     for field in attrs.fields(kind):
-        if field.init:
-            annotation = hints.get(field.name, field.type if field.type is not None else Any)
-            yield ClassField(field.alias, field.alias, annotation, field.default is not attrs.NOTHING)
+        annotation = hints.get(field.name, field.type if field.type is not None else Any)
+        has_default = field.default is not attrs.NOTHING or not field.init
+        yield ClassField(field.alias, field.alias, annotation, has_default, is_read=field.init)
 
 
 def _struct_fields(kind: type[msgspec.Struct]) -> Iterator[ClassField]:

@@ -163,10 +163,20 @@ def _unwrapped(value: object) -> object:
     if not callable(dump):
         return value
     try:
-        return dump(value, mode="json")
+        # By the names that the class reads, where these are not those of its attributes.
+        return dump(value, mode="json", by_alias=True) if _has_aliases(value) else dump(value, mode="json")
     except Exception as error:
         reason = f"a {_name(value)} that cannot be dumped: {error}"
         raise _Refusal(reason) from error
+
+
+def _has_aliases(model: object) -> bool:
+    fields = getattr(type(model), "model_fields", None)
+    return isinstance(fields, dict) and any(
+        getattr(field, name, None) is not None
+        for field in fields.values()
+        for name in ("alias", "serialization_alias")
+    )
 
 
 def _opened(value: object) -> dict[Any, object] | list[object]:

@@ -54,4 +54,18 @@ INTEGER = "[+-]?[0-9]{1,1000}"
 NUMBER = r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
 BOOLEAN = "[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"
 INTEGER_KEY = "0|-?[1-9][0-9]{0,999}"
-BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_QUAD = "(?:[A-Za-z0-9+/]{4})"
+_TAILS = ("", "[A-Za-z0-9+/]{2}==", "[A-Za-z0-9+/]{3}=")
+"""How base64 ends, by the bytes beyond a multiple of three."""
+BASE64 = f"{_QUAD}*(?:{_TAILS[1]}|{_TAILS[2]})?"
+
+
+def base64_of(least: int, most: int | None) -> str:
+    """Return the pattern of the base64 of so many bytes, None for any number of them."""
+    options: list[str] = []
+    for over, tail in enumerate(_TAILS):
+        low = max(0, -((over - least) // 3))
+        high = "" if most is None else (most - over) // 3
+        if high == "" or low <= int(high):
+            options.append(f"{_QUAD}{{{low},{high}}}{tail}")
+    return "|".join(options) or "(?!)"

@@ -1,17 +1,15 @@
-"""Shapes of objects with known members and of classes that validate themselves."""
+"""Shapes of objects with known members."""
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import NoneType
 
 import attrs
 
 from anyworker.values.paths import item, member
-from anyworker.values.scalars import ANY, construct
+from anyworker.values.scalars import construct
 from anyworker.values.shapes import (
-    JSON_TYPES,
     NAMED,
     Convert,
     Misfit,
@@ -137,8 +135,12 @@ class Members:
         return member(key), f"missing, expected {shape.name}"
 
     def _unknown(self, given: Mapping[str, object]) -> list[Problem]:
-        known = ", ".join(sorted(self.keys)) or "none"
-        return [(member(key), f"unknown key (known are: {known})") for key in given if key not in self.keys]
+        return [unknown_key(key, self.keys) for key in given if key not in self.keys]
+
+
+def unknown_key(key: str, known: Iterable[str]) -> Problem:
+    """Return what is wrong with a key that nothing takes."""
+    return member(key), f"unknown key (known are: {', '.join(sorted(known)) or 'none'})"
 
 
 @attrs.define(eq=False)
@@ -187,84 +189,3 @@ class ObjectShape:
             items = TupleShape(self.name, tuple(part.shape for part in members)).schema(write)
             written = {"anyOf": [written, {**items, "minItems": max(needed, default=0)}]}
         return written if self.description is None else {"description": self.description, **written}
-
-
-@attrs.frozen(eq=False)
-class ModelShape:
-    """A class that validates by itself: ``model_validate``, as pydantic's models have it."""
-
-    name: str
-    validate: Callable[[object], object]
-    describe: Callable[[], Schema] | None = None
-    """Returns the class's own schema, its definitions under ``$defs``."""
-    members: Members | None = None
-    """What is known of its members; None where it may be no object at all."""
-
-    @property
-    def form(self) -> str:
-        """Two models of one schema cannot be told apart, whatever they are called."""
-        described = {key: value for key, value in self._schema().items() if key not in _WORDS}
-        return f"model {json.dumps(described, sort_keys=True, default=repr) or self.name}"
-
-    @property
-    def accepts(self) -> Mapping[type, int]:
-        return {**dict.fromkeys(JSON_TYPES, 6), dict: 2}
-
-    def convert(self, value: object) -> object:
-        """Ask the class."""
-        try:
-            return construct(self.validate, self.name, value)
-        except Misfit as misfit:
-            problems = _model_problems(misfit.__cause__)
-            raise Misfit(problems) if problems else misfit from misfit.__cause__
-
-    def schema(self, _: Write) -> Schema:
-        """Ask the class; nothing is known of one that cannot say."""
-        return self._schema()
-
-    def _schema(self) -> Schema:
-        try:
-            return {} if self.describe is None else self.describe()
-        except Exception:  # noqa: BLE001 - the user's class may raise anything
-            return {}
-
-
-_WORDS = frozenset({"title", "description"})
-
-
-def model_shape(kind: type, validate: Callable[[object], object]) -> ModelShape:
-    """Return the shape of a class that validates by itself; pydantic's also tell of their members."""
-    fields = getattr(kind, "model_fields", None)
-    members: Members | None = None
-    if isinstance(fields, Mapping) and not getattr(kind, "__pydantic_root_model__", False):
-        members = Members(
-            tuple(part for name, field in fields.items() for part in _model_members(name, field))
-        )
-    return ModelShape(kind.__name__, validate, getattr(kind, "model_json_schema", None), members)
-
-
-def _model_members(name: str, field: object) -> tuple[Member, ...]:
-    alias = getattr(field, "validation_alias", None) or getattr(field, "alias", None)
-    is_required = getattr(field, "is_required", None)
-    if alias is None and callable(is_required) and is_required():
-        return (Member(name, name, ANY, Absent.REFUSED),)
-    # With an alias either name may be the one that counts.
-    keys = {name, alias} if isinstance(alias, str) else {name}
-    return tuple(Member(key, name, ANY, Absent.LEFT_OUT) for key in keys)
-
-
-def _model_problems(error: BaseException | None) -> list[Problem]:
-    """Return the problems that an error lists as pydantic's do; none if it lists them in another way."""
-    errors = getattr(error, "errors", None)
-    if not callable(errors):
-        return []
-    try:
-        return [
-            (
-                "".join(item(step) if isinstance(step, int) else member(step) for step in found["loc"]),
-                str(found["msg"]),
-            )
-            for found in errors()
-        ]
-    except Exception:  # noqa: BLE001 - what only looks like pydantic's may raise anything
-        return []

@@ -8,13 +8,14 @@ from typing import Any
 
 import attrs
 
-from anyworker.errors import DeclarationError
 from anyworker.values import docstrings
 from anyworker.values.constraints import Described
 from anyworker.values.convert import ShapeBuilder
 from anyworker.values.fields import evaluated
-from anyworker.values.objects import ModelShape, ObjectShape
-from anyworker.values.shapes import Deferred, MapShape, Shape
+from anyworker.values.models import ModelShape
+from anyworker.values.objects import ObjectShape
+from anyworker.values.scalars import NULL
+from anyworker.values.shapes import Deferred, Leaf, MapShape, Shape, is_constant
 from anyworker.values.signatures import annotated_function, scope_of
 from anyworker.values.unions import UnionShape
 
@@ -30,6 +31,8 @@ class BoundReturn:
     results: tuple[Shape, ...] = ()
     """What stands in the output under ``result``."""
     description: str | None = None
+    is_strict: bool = False
+    """Whether objects with known members have no others."""
 
 
 def resolve_return(
@@ -50,18 +53,19 @@ def resolve_return(
     target = annotated_function(function)
     scope = scope_of(target, namespace or {})
     description = docstrings.returns(target)
-    builder = ShapeBuilder(scope, is_strict=strict)
+    builder = ShapeBuilder(scope, is_strict=strict, is_output=True)
     try:
         annotation = evaluated(target.__annotations__["return"], scope)
         shapes = [builder.shape(option) for option in _options(annotation, {*ignored, NoneType})]
         builder.finish()
-    except (KeyError, AttributeError, NameError, TypeError, DeclarationError):
+    except Exception:  # noqa: BLE001 - an annotation is any expression, and may raise anything
         return BoundReturn(description=description)
-    flat = [option for shape in shapes for option in _flat(shape)]
+    flat = [option for shape in shapes for option in _flat(shape) if option.form != NULL.form]
     return BoundReturn(
-        tuple(_as_output(shape) for shape in flat if _is_output(shape)),
-        tuple(shape for shape in flat if not _is_output(shape)),
+        tuple(shape for shape in flat if _may_be_output(shape)),
+        tuple(shape for shape in flat if _may_be_result(shape)),
         description,
+        strict,
     )
 
 
@@ -71,6 +75,11 @@ def _options(annotation: Any, ignored: Collection[object]) -> list[Any]:
         return _options(arguments[-1], ignored)
     if origin in {typing.Union, UnionType}:
         return [option for argument in arguments for option in _options(argument, ignored)]
+    if origin is typing.Annotated:
+        annotated: Any = typing.Annotated
+        return [annotated[option, *arguments[1:]] for option in _options(arguments[0], ignored)]
+    if hasattr(annotation, "__value__"):  # an alias of a type statement
+        return _options(annotation.__value__, ignored)
     return [] if annotation in ignored or annotation is None else [annotation]
 
 
@@ -88,13 +97,17 @@ def _core(shape: Shape) -> Shape:
     return shape
 
 
-def _as_output(shape: Shape) -> Shape:
-    """Return the shape without the array that a NamedTuple is read from, but never written as."""
-    if isinstance(shape, ObjectShape) and shape.is_positional:
-        return attrs.evolve(shape, is_positional=False)
-    return shape
-
-
-def _is_output(shape: Shape) -> bool:
+def _may_be_output(shape: Shape) -> bool:
+    """Whether some value of the shape is an object, and so the output itself."""
     core = _core(shape)
-    return isinstance(core, ObjectShape | ModelShape | MapShape) or set(core.accepts) == {dict}
+    return isinstance(core, ObjectShape | MapShape) or (dict in core.accepts and not is_constant(core))
+
+
+def _may_be_result(shape: Shape) -> bool:
+    """Whether some value of the shape is no object."""
+    core = _core(shape)
+    if isinstance(core, ObjectShape | MapShape):
+        return False
+    if isinstance(core, ModelShape | Leaf) and dict in core.accepts:
+        return core.own_schema.get("type") != "object"
+    return True

@@ -1,4 +1,4 @@
-"""Shapes of values without parts: JSON's own, what is written as text, and choices among constants.
+"""Shapes of values without parts: JSON's own and what is written as text.
 
 Conversions are widenings that lose nothing: an integral float is an int, an int that a float holds exactly is
 a float, text in the one standard form of a type is that type. Text is never a number or a boolean, and a
@@ -8,9 +8,8 @@ boolean is no number.
 import base64
 import re
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
-from enum import Enum, Flag
 from pathlib import Path, PosixPath, PurePath, PurePosixPath, PureWindowsPath
 from types import NoneType
 from typing import Any
@@ -20,7 +19,7 @@ import msgspec
 from anyworker.values import notations
 from anyworker.values.custom import CustomType
 from anyworker.values.dates import in_full, is_finer_than_microseconds
-from anyworker.values.shapes import JSON_TYPES, NAMED, Convert, Leaf, Misfit, Schema
+from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit, Schema
 
 _BASE64 = re.compile(notations.BASE64)
 _DECIMAL = re.compile(notations.DECIMAL)
@@ -229,62 +228,3 @@ INT_KEY = Leaf(
     "int", "int", {str: 3}, _integer_key, own_schema=_text(pattern=notations.exactly(notations.INTEGER_KEY))
 )
 """An int as the key of a JSON object, where it is text."""
-
-
-def choice(name: str, choices: Iterable[tuple[object, object]], fallback: Convert | None = None) -> Leaf:
-    """Return the shape of a choice among constants.
-
-    Args:
-        name: How messages call it.
-        choices: Each JSON value with the constant it stands for.
-        fallback: What may still know a value that is none of these.
-    """
-    choices = list(choices)
-    known = {(type(wire), wire): constant for wire, constant in choices if type(wire) in _SCALARS}
-    composite = [(wire, constant) for wire, constant in choices if type(wire) not in _SCALARS]
-
-    def convert(value: object) -> object:
-        if type(value) in _SCALARS:
-            for kind in _SAME_IN_JSON.get(type(value), (type(value),)):
-                if (kind, value) in known:
-                    return known[kind, value]
-        else:
-            for wire, constant in composite:
-                if wire == value:
-                    return constant
-        if fallback is not None:
-            return fallback(value)
-        raise Misfit.reading(name, value)
-
-    accepts = dict.fromkeys((type(wire) for wire, _ in choices), NAMED)
-    if int in accepts or float in accepts:
-        accepts = {int: 4, float: 4, **accepts}
-    if fallback is not None:
-        accepts = {kind: accepts.get(kind, 4) for kind in JSON_TYPES}
-    own_schema = {"enum": [wire for wire, _ in choices]} if fallback is None else {}
-    form = f"one of {sorted(map(repr, known))}"
-    return Leaf(name, form, accepts, convert, is_constant=True, own_schema=own_schema)
-
-
-_SCALARS = frozenset({NoneType, bool, int, float, str})
-_SAME_IN_JSON: dict[type, tuple[type, ...]] = {int: (int, float), float: (float, int)}
-"""JSON has one kind of number."""
-
-
-def enum_choice(kind: type[Enum], choices: list[tuple[object, Enum]]) -> Leaf:
-    """Return the shape of an Enum by value; its ``_missing_`` is asked, a Flag may be a combination."""
-
-    def ask_class(value: object) -> object:
-        # 1, 1.0 and True are equal to Python, so the class must not see what merely equals a value.
-        if type(value) not in _SCALARS or any(value == wire for wire, _ in choices):
-            raise Misfit.reading(name, value)
-        return construct(kind, kind.__name__, value)
-
-    values = ", ".join(repr(wire) for wire, _ in choices[:10]) + (", ..." if len(choices) > 10 else "")
-    name = f"{kind.__name__} (one of {values})"
-    if issubclass(kind, Flag):
-        return made_from(kind, INT)
-    has_say = "_missing_" in {
-        attribute for base in kind.__mro__[:-1] if base is not Enum for attribute in vars(base)
-    }
-    return choice(name, choices, ask_class if has_say else None)

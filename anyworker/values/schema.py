@@ -1,7 +1,8 @@
 """JSON Schema, draft-07, of a worker's input and output: from the very shapes that convert them.
 
 What validates converts and what does not does not, but for what no schema can say: that an integer is exact
-as a float, what a class's own constructor refuses, and the bounds of a Decimal that is written as text.
+as a float, what a class's own code refuses (its constructor, ``_missing_`` of an Enum, validators), and the
+bounds of a number that is written as text.
 """
 
 import re
@@ -9,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from anyworker.values.objects import ModelShape, ObjectShape
+from anyworker.values.models import ModelShape
+from anyworker.values.objects import ObjectShape
 from anyworker.values.resolve import BoundCall
 from anyworker.values.returns import BoundReturn
-from anyworker.values.shapes import Deferred, Schema, Shape
+from anyworker.values.shapes import Deferred, Leaf, Schema, Shape
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _REFERENCE = "#/definitions/"
@@ -34,9 +36,10 @@ def output_schema(returned: BoundReturn) -> Schema:
     if returned.results:
         result = _any_of([book.write(shape) for shape in returned.results])
         properties = {"properties": {"result": result}, "required": ["result"]}
-        options.append({"type": "object", **properties, "additionalProperties": True})
-    anything = {"type": "object", "additionalProperties": True}
-    written: Schema = {"type": "object", **_any_of(options or [anything])}
+        options.append({"type": "object", **properties, "additionalProperties": not returned.is_strict})
+    if not options or {} in options:
+        options = [{"type": "object", "additionalProperties": True}]
+    written = _any_of(options)
     if returned.description is not None:
         written = {"description": returned.description, **written}
     return book.closed(written)
@@ -56,6 +59,8 @@ class _Book:
 
     def write(self, shape: Shape) -> Schema:
         """Return the schema of a shape, a reference if it has a name."""
+        if isinstance(shape, Leaf):
+            return self._adopted(shape.schema(self.write))
         if not isinstance(shape, ObjectShape | ModelShape | Deferred):
             return shape.schema(self.write)
         name = self._names.get(id(shape))
@@ -75,10 +80,14 @@ class _Book:
         return name
 
     def _adopted(self, schema: Schema) -> Schema:
-        """Take over the definitions that a model brings along, under names that are free."""
-        definitions = schema.pop("$defs", {})
-        names = {name: self._free_name(name) for name in definitions}
-        self._definitions.update({free: {} for free in names.values()})
+        """Take over the definitions that a model or a user's type brings along, under names that are free."""
+        definitions = {**schema.pop("definitions", {}), **schema.pop("$defs", {})}
+        if not definitions:
+            return schema
+        names: dict[str, str] = {}
+        for name in definitions:
+            names[name] = self._free_name(name)
+            self._definitions[names[name]] = {}
         for name, definition in definitions.items():
             self._definitions[names[name]] = _renamed(definition, names)
         renamed: Schema = _renamed(schema, names)
@@ -87,24 +96,26 @@ class _Book:
     def closed(self, root: Schema) -> Schema:
         """Return the whole schema: what is referred to once and not by itself in its place."""
         self._definitions[""] = root
-        uses = Counter(name for schema in self._definitions.values() for name in _references(schema))
+        uses = Counter(name for schema in self._definitions.values() for name in self._references(schema))
         kept = {name for name in self._definitions if uses[name] > 1 or self._is_recursive(name)}
         written = self._settled(root, kept)
         definitions = {
             name: self._settled(self._definitions[name], kept) for name in self._definitions if name in kept
         }
+        if "$ref" in written:
+            written = {"allOf": [written]}  # beside $ref all is ignored
         return {"$schema": DRAFT, **written, **({"definitions": definitions} if definitions else {})}
 
     def _is_recursive(self, name: str) -> bool:
         seen: set[str] = set()
-        waiting = list(_references(self._definitions[name]))
+        waiting = list(self._references(self._definitions[name]))
         while waiting:
             found = waiting.pop()
             if found == name:
                 return True
             if found not in seen:
                 seen.add(found)
-                waiting.extend(_references(self._definitions[found]))
+                waiting.extend(self._references(self._definitions[found]))
         return False
 
     def _settled(self, schema: Any, kept: set[str]) -> Any:
@@ -112,7 +123,7 @@ class _Book:
             return [self._settled(item, kept) for item in schema]
         if not isinstance(schema, dict):
             return schema
-        name = _named_by(schema)
+        name = self._named_by(schema)
         if name is None:
             return {key: self._settled(value, kept) for key, value in schema.items()}
         words = {key: value for key, value in schema.items() if key != "$ref"}
@@ -121,21 +132,21 @@ class _Book:
         reference = {"$ref": _REFERENCE + name}
         return {"allOf": [reference], **words} if words else reference  # beside $ref all is ignored
 
+    def _named_by(self, schema: Schema) -> str | None:
+        """Return the definition of ours that a schema refers to."""
+        reference = schema.get("$ref")
+        name = reference.removeprefix(_REFERENCE) if isinstance(reference, str) else None
+        return name if name in self._definitions else None
 
-def _named_by(schema: Schema) -> str | None:
-    reference = schema.get("$ref")
-    return reference.removeprefix(_REFERENCE) if isinstance(reference, str) else None
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, list):
-        for item in schema:
-            yield from _references(item)
-    elif isinstance(schema, dict):
-        if (name := _named_by(schema)) is not None:
-            yield name
-        for value in schema.values():
-            yield from _references(value)
+    def _references(self, schema: Any) -> Iterator[str]:
+        if isinstance(schema, list):
+            for item in schema:
+                yield from self._references(item)
+        elif isinstance(schema, dict):
+            if (name := self._named_by(schema)) is not None:
+                yield name
+            for value in schema.values():
+                yield from self._references(value)
 
 
 def _renamed(schema: Any, names: dict[str, str]) -> Any:

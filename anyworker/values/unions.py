@@ -5,7 +5,8 @@ from collections.abc import Mapping, MutableMapping
 import attrs
 
 from anyworker.errors import DeclarationError
-from anyworker.values.objects import Members, ModelShape, ObjectShape
+from anyworker.values.models import ModelShape
+from anyworker.values.objects import Members, ObjectShape
 from anyworker.values.shapes import JSON_TYPES, PROBLEM_LIMIT, Leaf, Misfit, Problem, Schema, Shape, Write
 
 Tried = MutableMapping[tuple[int, int], object]

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import attrs
@@ -15,6 +15,8 @@ import pytest
 
 from anyworker import Task
 from anyworker.context import TaskInProgress
+from anyworker.errors import ConversionError
+from anyworker.values.custom import forget_types, register_type
 from anyworker.values.markers import FromLifespan, WholeInput
 from anyworker.values.resolve import resolve_call
 from anyworker.values.returns import resolve_return
@@ -66,6 +68,18 @@ class Movie(TypedDict):
 class Color(Enum):
     RED = "red"
     BLUE = 2
+
+
+class Access(Flag):
+    READ = 1
+    WRITE = 4
+
+
+@dataclasses.dataclass
+class Kept:
+    a: int
+    b: int = dataclasses.field(init=False, default=0)
+    factor: dataclasses.InitVar[int] = 1
 
 
 def written(function: Callable[..., object], **settings: bool) -> dict[str, Any]:
@@ -160,10 +174,13 @@ LEAF_CASES: list[tuple[Any, Any]] = [
     (Annotated[str, msgspec.Meta(min_length=1, pattern="^a")], {**STRING, "minLength": 1, "pattern": "^a"}),
     (Annotated[list[int], msgspec.Meta(max_length=3)], {"type": "array", "items": INTEGER, "maxItems": 3}),
     (Annotated[int | str, msgspec.Meta(ge=0)], {"anyOf": [{**INTEGER, "minimum": 0}, STRING]}),
+    (Access, {"enum": [0, 1, 4, 5]}),
+    (Kept, an_object(["a"], a=INTEGER, factor=INTEGER)),
+    (int | msgspec.UnsetType, INTEGER),
     (Annotated[int, "How many."], {**INTEGER, "description": "How many."}),
     (
-        Annotated[int, msgspec.Meta(title="Count", examples=[1])],
-        {**INTEGER, "title": "Count", "examples": [1]},
+        Annotated[int, msgspec.Meta(title="Count", examples=[Color.BLUE])],
+        {**INTEGER, "title": "Count", "examples": [2]},
     ),
     (Annotated[list[int], "All."], {"type": "array", "items": INTEGER, "description": "All."}),
 ]  # fmt: skip
@@ -259,8 +276,70 @@ def test_a_model_that_describes_itself_is_taken_over_with_its_definitions() -> N
     assert schema["properties"]["model"] == {
         "type": "object",
         "properties": {"item": {"$ref": "#/definitions/Item"}},
+        "additionalProperties": True,
     }
     assert schema["definitions"]["Item"]["properties"] == {"next": {"$ref": "#/definitions/Item"}}
+
+
+def a_model(**schema: Any) -> Any:
+    class Model:
+        @classmethod
+        def model_validate(cls, value: object) -> object:
+            return value
+
+        @classmethod
+        def model_json_schema(cls, mode: str) -> dict[str, Any]:
+            return {"type": "object", "properties": {mode: {}}, **schema}
+
+    return Model
+
+
+def test_a_model_is_described_as_it_is_read_and_as_it_is_written() -> None:
+    assert of_parameter(a_model()) == an_object([], validation={})
+    assert of_return(a_model(), strict=True) == an_object([], is_open=False, serialization={})
+
+
+def test_a_models_tuples_are_written_as_draft_07_has_them() -> None:
+    schema = of_parameter(a_model(type="array", prefixItems=[STRING], items=False))
+    assert (schema["items"], schema["additionalItems"]) == ([STRING], False)
+
+
+def test_a_strict_model_refuses_what_it_would_ignore() -> None:
+    model = a_model(
+        properties={
+            "part": {"$ref": "#/$defs/Part"},
+            "parts": {"type": "array", "items": {"$ref": "#/$defs/Part"}},
+        },
+        **{"$defs": {"Part": {"type": "object", "properties": {"id": INTEGER}}}},
+    )
+
+    def function(x: model) -> None: ...
+
+    call = resolve_call(function, strict=True)
+    value = {"part": {"id": 1, "a": 2}, "parts": [{"id": 1}, {"b": 2}], "c": 3}
+    with pytest.raises(ConversionError) as caught:
+        call.arguments(Task(task_id="t", input_data={"x": value}))
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "$.x.part.a",
+        "$.x.parts[1].b",
+        "$.x.c",
+    ]
+    assert not jsonschema.Draft7Validator(input_schema(call)).is_valid({"x": value})
+
+
+def test_a_registered_type_may_bring_definitions_along() -> None:
+    @dataclasses.dataclass
+    class Money:
+        text: str
+
+    own = {"$ref": "#/definitions/Text", "definitions": {"Text": STRING}}
+    register_type(Money, decode=Money, encode=lambda money: money.text, schema=own)
+    try:
+        assert of_parameter(Money) == STRING
+        # What it is encoded as may be an object, and then is the output, or not.
+        assert of_return(Money) == {"anyOf": [STRING, an_object(["result"], result=STRING)]}
+    finally:
+        forget_types()
 
 
 def test_task_and_resources_are_no_part_of_the_input() -> None:
@@ -289,12 +368,12 @@ def test_resources_of_the_lifespan_are_no_part_of_the_schema() -> None:
 GOOGLE = """Charge an order.
 
 Args:
-    amount (float): How much
+    amount (Annotated[float, Meta(gt=0)], optional): How much
         to charge.
     currency: In which currency.
 
 Returns:
-    What was charged.
+    Account: What was charged.
 """
 SPHINX = """Charge an order.
 
@@ -331,7 +410,7 @@ RETURN_CASES: list[tuple[Any, Any]] = [
     (dict[str, int], {"type": "object", "additionalProperties": INTEGER}),
     (
         OrderInfo | str,
-        {"type": "object", "anyOf": [ORDER, {**RESULT_STRING, "additionalProperties": True}]},
+        {"anyOf": [ORDER, {**RESULT_STRING, "additionalProperties": True}]},
     ),
     (
         list[Decimal] | str,
@@ -343,6 +422,17 @@ RETURN_CASES: list[tuple[Any, Any]] = [
         },
     ),
     ("Unknown", {"type": "object", "additionalProperties": True}),
+    (Any, {"type": "object", "additionalProperties": True}),
+    (
+        Annotated[str | TaskInProgress | None, "done"],
+        {
+            "type": "object",
+            "properties": {"result": {**STRING, "description": "done"}},
+            "required": ["result"],
+            "additionalProperties": True,
+        },
+    ),
+    (Kept, an_object(["a"], a=INTEGER, b=INTEGER)),
 ]
 
 

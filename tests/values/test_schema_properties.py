@@ -1,29 +1,19 @@
 """A schema and the conversion of the same type say the same of every value."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
 import jsonschema
-import msgspec
-from generated_types import JSON_VALUES, LEAVES, TEXT, TYPED, Typed, binder, over_the_wire
+from generated_types import JSON_VALUES, LEAVES, TYPED, Typed, binder, collections_of, over_the_wire
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from anyworker.conductor.models import Task
 from anyworker.errors import ConversionError, DeclarationError
 from anyworker.values.payload import to_output
+from anyworker.values.resolve import resolve_call
 from anyworker.values.returns import resolve_return
 from anyworker.values.schema import input_schema, output_schema
-
-CONSTRAINED: list[Typed] = [
-    (Annotated[int, msgspec.Meta(ge=-2, lt=3)], st.integers(-2, 2)),
-    (Annotated[float, msgspec.Meta(gt=0)], st.floats(0.5, 1e9)),
-    (Annotated[int, msgspec.Meta(multiple_of=3)], st.integers(-5, 5).map(lambda number: number * 3)),
-    (Annotated[str, msgspec.Meta(min_length=1, max_length=3)], TEXT.filter(lambda text: 1 <= len(text) <= 3)),
-    (Annotated[str, msgspec.Meta(pattern="^[a-z]+$")], st.sampled_from(["a", "red"])),
-    (Annotated[list[int], msgspec.Meta(max_length=2)], st.lists(st.integers(), max_size=2)),
-    (Annotated[dict[str, int], msgspec.Meta(min_length=1)], st.just({"value": 1})),
-]
-ALL_TYPED = TYPED | st.sampled_from(CONSTRAINED)
 
 
 def validates(schema: dict[str, Any], value: object) -> bool:
@@ -45,25 +35,51 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     return input_schema(binder(annotation))
 
 
-def union_of(first: Typed, second: Typed) -> Any:
+def union_of(first: Typed, second: Typed) -> Typed:
+    union = first[0] | second[0]
     try:
-        binder(first[0] | second[0])
+        binder(union)
     except DeclarationError:
-        return first[0]
-    return first[0] | second[0]
+        return first
+    return union, first[1] | second[1]
 
 
-@given(ALL_TYPED, ALL_TYPED, JSON_VALUES)
-def test_what_validates_converts_and_what_does_not_does_not(
-    first: Typed, second: Typed, value: object
-) -> None:
-    annotation = union_of(first, second)
+UNIONS = st.builds(union_of, TYPED, TYPED)
+NESTED_UNIONS = (
+    UNIONS | UNIONS.flatmap(collections_of) | UNIONS.flatmap(collections_of).flatmap(collections_of)
+)
+
+
+@given(data=st.data(), is_near=st.booleans())
+def test_what_validates_converts_and_what_does_not_does_not(data: st.DataObject, *, is_near: bool) -> None:
+    annotation, values = data.draw(NESTED_UNIONS, "type")
+    value = over_the_wire(data.draw(values, "value")) if is_near else data.draw(JSON_VALUES, "value")
+    if is_near:
+        value = data.draw(altered(value), "altered")
     assert validates(schema_of(annotation), {"x": value}) == converts(annotation, value)
 
 
-@given(st.data())
-def test_what_a_function_returns_validates(data: st.DataObject) -> None:
-    annotation, values = data.draw(ALL_TYPED, "type")
+def altered(value: Any) -> st.SearchStrategy[Any]:
+    """Return the value with some part of it exchanged, added or left out."""
+    options = [st.just(value), JSON_VALUES]
+    if isinstance(value, list):
+        options += [_altered_items(value, place) for place in range(len(value))]
+        options.append(JSON_VALUES.map(lambda more: [*value, more]))
+    if isinstance(value, dict):
+        options += [
+            altered(part).map(lambda new, key=key: {**value, key: new}) for key, part in value.items()
+        ]
+        options += [st.just({k: v for k, v in value.items() if k != key}) for key in value]
+    return st.one_of(options)
+
+
+def _altered_items(items: list[Any], place: int) -> st.SearchStrategy[Any]:
+    return altered(items[place]).map(lambda new: [*items[:place], new, *items[place + 1 :]])
+
+
+@given(data=st.data(), strict=st.booleans())
+def test_what_a_function_returns_validates(data: st.DataObject, *, strict: bool) -> None:
+    annotation, values = data.draw(NESTED_UNIONS, "type")
     value = data.draw(values, "value")
 
     def function() -> object: ...
@@ -71,15 +87,34 @@ def test_what_a_function_returns_validates(data: st.DataObject) -> None:
     function.__annotations__["return"] = annotation
     assume(value is not None)  # None says nothing about the output
     sent = over_the_wire(to_output(value))
-    assert validates(output_schema(resolve_return(function)), sent)
+    assert validates(output_schema(resolve_return(function, strict=strict)), sent)
 
 
 @given(st.data())
 def test_a_value_of_the_type_validates_unless_a_member_is_missing(data: st.DataObject) -> None:
-    annotation, values = data.draw(ALL_TYPED, "type")
+    annotation, values = data.draw(TYPED, "type")
     schema = schema_of(annotation)
     assert validates(schema, {"x": over_the_wire(data.draw(values, "value"))})
     assert validates(schema, {}) == converts_without(annotation)
+
+
+@given(TYPED)
+def test_every_object_of_a_strict_schema_says_what_further_properties_are(typed: Typed) -> None:
+    def function(x: object) -> object: ...
+
+    function.__annotations__ = {"x": typed[0], "return": typed[0]}
+    inward = input_schema(resolve_call(function, strict=True))
+    outward = output_schema(resolve_return(function, strict=True))
+    for part in [*parts_of(inward), *parts_of(outward)]:
+        if part.get("type") == "object":
+            assert part["additionalProperties"] is not ("properties" in part)
+
+
+def parts_of(schema: object) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from parts_of(part)
 
 
 def converts_without(annotation: Any) -> bool:
