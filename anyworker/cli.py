@@ -54,7 +54,14 @@ def main() -> None:
 
 @main.command()
 @_worker_options
-def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool) -> None:
+@click.option(
+    "--processes",
+    default="1",
+    show_default=True,
+    metavar="N|per-worker",
+    help="How many processes, each with all workers; or one process for each worker.",
+)
+def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool, processes: str) -> None:
     """Import modules or files and run the workers that they declare.
 
     The server is CONDUCTOR_SERVER_URL, by default http://localhost:8080/api.
@@ -63,7 +70,22 @@ def run(targets: Sequence[str], backend: str, grace: float, *, verbose: bool) ->
     """
     _log(verbose=verbose)
     name, backend_options = _chosen(backend)
-    anyworker.run(backend=name, backend_options=backend_options, import_modules=targets, grace=grace)
+    anyworker.run(
+        backend=name,
+        backend_options=backend_options,
+        processes=_processes(processes),
+        import_modules=targets,
+        grace=grace,
+    )
+
+
+def _processes(text: str) -> int | Literal["per-worker"]:
+    if text == "per-worker":
+        return "per-worker"
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    message = f"--processes {text}: expected a number of processes, 1 or more, or per-worker"
+    raise click.UsageError(message)
 
 
 @main.command()

@@ -20,15 +20,30 @@ import anyio
 
 from anyworker.configuration import Configuration
 from anyworker.dev.cards import card
-from anyworker.dev.messages import Cancel, Declared, Drain, Draining, Import, Link, Refused, Serve, Serving
+from anyworker.dev.messages import (
+    ORDERS,
+    Cancel,
+    Declared,
+    Drain,
+    Draining,
+    Import,
+    Order,
+    Refused,
+    Serve,
+    Serving,
+)
 from anyworker.dev.sources import sources_of, sources_of_failure
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START, LOG_FORMAT
 from anyworker.fleet.fleet import Fleet
+from anyworker.fleet.leaving import exit_now
+from anyworker.fleet.link import Link
 from anyworker.fleet.loader import load_all
-from anyworker.fleet.run import check_backend, enter, leave, serve
 from anyworker.fleet.serving import resolve_workers
-from anyworker.fleet.signals import Stage, exit_now
+from anyworker.fleet.settings_check import check_backend
+from anyworker.fleet.signals import Stage
+from anyworker.fleet.spawning import given_socket, let_signals_through
+from anyworker.fleet.steering import enter, leave, serve
 
 _FAREWELL_SECONDS = 1.0
 """How long cancelled functions may clean up when the command is gone."""
@@ -42,14 +57,12 @@ def main(arguments: Sequence[str]) -> None:
             anyworker's own log.
     """
     descriptor, backend, level = arguments
-    # Until here it was blocked, so that a Ctrl-C while the interpreter starts does no harm.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    let_signals_through()
     logging.basicConfig(level="DEBUG" if level == "DEBUG" else "INFO", format=LOG_FORMAT, stream=sys.stderr)
     logging.getLogger("anyworker").setLevel(level)
-    wire = socket.socket(fileno=int(descriptor))
-    wire.set_inheritable(False)
-    link = Link(wire)
+    wire = given_socket(descriptor)
+    link = Link(wire, ORDERS)
     threading.Thread(target=_end_with_the_command, args=(wire,), daemon=True).start()
     match link.hear():
         case Import(targets):
@@ -67,7 +80,7 @@ def _end_with_the_command(wire: socket.socket) -> None:
     exit_now(EXIT_ABANDONED)
 
 
-def _declare(link: Link, targets: Sequence[str]) -> None:
+def _declare(link: Link[Order], targets: Sequence[str]) -> None:
     try:
         load_all(targets)
         workers = [card(resolved) for resolved in resolve_workers(())]
@@ -77,7 +90,7 @@ def _declare(link: Link, targets: Sequence[str]) -> None:
     link.say(Declared(workers, sources_of(sys.modules)))
 
 
-def _run(link: Link, backend: str) -> None:
+def _run(link: Link[Order], backend: str) -> None:
     match link.hear():
         case Serve(url, grace):
             pass
@@ -103,7 +116,7 @@ def _run(link: Link, backend: str) -> None:
     leave(status)
 
 
-async def _follow(link: Link, fleet: Fleet) -> None:
+async def _follow(link: Link[Order], fleet: Fleet) -> None:
     """Do what the command says, for as long as the fleet runs."""
     link.say(Serving([worker.worker_id for worker in fleet.status().workers]))
     async with anyio.create_task_group() as watch:
@@ -121,7 +134,7 @@ async def _follow(link: Link, fleet: Fleet) -> None:
                     return
 
 
-async def _drain_on_signal(link: Link, fleet: Fleet) -> None:
+async def _drain_on_signal(link: Link[Order], fleet: Fleet) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM) as arrivals:
         async for _ in arrivals:
             _drain(link, fleet)
@@ -132,7 +145,7 @@ async def _cancel_after(grace: float, fleet: Fleet) -> None:
     enter(fleet, Stage.CANCEL)
 
 
-def _drain(link: Link, fleet: Fleet) -> None:
+def _drain(link: Link[Order], fleet: Fleet) -> None:
     enter(fleet, Stage.DRAIN)
     link.say(Draining())
 

@@ -1,17 +1,10 @@
-"""What the command and the process of its workers say to each other: one line of JSON each, over a socket."""
+"""What the command and the process of its workers say to each other."""
 
-import socket
-from collections import deque
 from typing import Any, TypeAlias
 
-import anyio
 import msgspec
 
-_CHUNK = 65536
-
-
-class Message(msgspec.Struct, frozen=True, tag=True):
-    """What all messages share."""
+from anyworker.fleet.link import Message
 
 
 class Import(Message, frozen=True):
@@ -97,50 +90,5 @@ class Draining(Message, frozen=True):
 Order: TypeAlias = Import | Serve | Drain | Cancel
 Report: TypeAlias = Declared | Refused | Serving | Draining
 
-_DECODER: msgspec.json.Decoder[Order | Report] = msgspec.json.Decoder(Order | Report)
-
-
-class Link:
-    """One end of the socket between the two processes."""
-
-    def __init__(self, wire: socket.socket) -> None:
-        self.wire = wire
-        self._rest = b""
-        self._lines: deque[bytes] = deque()
-
-    def say(self, message: Message) -> None:
-        """Send a message; one that nobody is there to hear is lost."""
-        try:
-            self.wire.sendall(msgspec.json.encode(message) + b"\n")
-        except OSError:
-            return
-
-    def hear(self) -> Order | Report | None:
-        """Wait for the next message, blocking the thread; None when the other end is gone."""
-        while not self._lines and self._receive():
-            pass
-        return self._next()
-
-    async def listen(self) -> Order | Report | None:
-        """Wait for the next message; None when the other end is gone."""
-        while not self._lines:
-            await anyio.wait_readable(self.wire)
-            if not self._receive():
-                break
-        return self._next()
-
-    def close(self) -> None:
-        """Let the other end know that this one is gone."""
-        self.wire.close()
-
-    def _receive(self) -> bool:
-        try:
-            chunk = self.wire.recv(_CHUNK)
-        except OSError:
-            return False
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        self._lines.extend(lines)
-        return bool(chunk)
-
-    def _next(self) -> Order | Report | None:
-        return _DECODER.decode(self._lines.popleft()) if self._lines else None
+ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
+REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

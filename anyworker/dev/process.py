@@ -1,18 +1,16 @@
 """The command's side of the workers' process."""
 
-import contextlib
 import os
-import signal
-import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from typing import IO, Self
 
 import anyio.to_thread
 
-from anyworker.dev.messages import Link, Message, Report
+from anyworker.dev.messages import REPORTS, Report
+from anyworker.fleet.link import Link, Message
+from anyworker.fleet.spawning import spawn
 
 _LONGEST_PIECE = 65536
 _LAST_WORDS_SECONDS = 1.0
@@ -25,7 +23,7 @@ Output = Callable[[bytes, bool], None]
 class WorkerProcess:
     """A process with workers that is told what to do, and whose output comes line by line."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", link: Link, output: Output) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", link: Link[Report], output: Output) -> None:
         self._process = process
         self._link = link
         self._pumps = [
@@ -44,23 +42,15 @@ class WorkerProcess:
             level: The log level.
             output: Called from threads.
         """
-        ours, theirs = socket.socketpair()
-        descriptor = str(theirs.fileno())
-        command = [sys.executable, "-u", "-P", "-m", "anyworker.dev.child", descriptor, backend, level]
-        # A terminal's Ctrl-C reaches the child, too: it must not before the child has chosen to ignore it.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            theirs.close()
-        return cls(process, Link(ours), output)
+        process, wire = spawn(
+            "anyworker.dev.child",
+            [backend, level],
+            flags=["-u"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        return cls(process, Link(wire, REPORTS), output)
 
     @property
     def pid(self) -> int:
@@ -73,7 +63,7 @@ class WorkerProcess:
 
     async def listen(self) -> Report | None:
         """Wait for what the process says next; None when it says no more."""
-        return await self._link.listen()  # type: ignore[return-value]  # orders go the other way
+        return await self._link.listen()
 
     async def ended(self) -> int:
         """Wait for the end of the process and of its output; return the exit status, -n for signal n."""
@@ -96,15 +86,6 @@ class WorkerProcess:
     def _hear_last_words(self) -> None:
         for pump in self._pumps:
             pump.join(_LAST_WORDS_SECONDS)
-
-
-def describe_status(status: int) -> str:
-    """Say how a process ended, as the end of a sentence."""
-    if status >= 0:
-        return f"with exit status {status}"
-    with contextlib.suppress(ValueError):
-        return f"by {signal.Signals(-status).name}"
-    return f"by signal {-status}"
 
 
 def _pump(stream: IO[bytes], is_error: bool, output: Output) -> None:

@@ -18,7 +18,7 @@ from anyworker.dev.console import Console
 from anyworker.dev.definitions import attempt, declared_tasks, trial_definitions
 from anyworker.dev.hands import Hands
 from anyworker.dev.happenings import Changed, Ended, Finished, Happening, Phase, Said, Stopped
-from anyworker.dev.process import WorkerProcess, describe_status
+from anyworker.dev.process import WorkerProcess
 from anyworker.dev.server import Server
 from anyworker.dev.settings import EXIT_ENDED_BADLY, Settings
 from anyworker.dev.texts import outcome_text, welcome
@@ -26,6 +26,7 @@ from anyworker.dev.watching import Watcher
 from anyworker.devserver import DevServer
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.exits import describe_status
 from anyworker.fleet.fleet import CANCEL_SECONDS
 from anyworker.fleet.signals import SignalStages, Stage
 
@@ -197,11 +198,11 @@ class Session:
                 return False
             case Phase.IMPORTING:
                 if status not in {0, EXIT_COULD_NOT_START}:
-                    self._console.problems([f"the process of the workers ended {describe_status(status)}"])
+                    self._console.problems([f"the process of the workers {describe_status(status)}"])
             case Phase.SERVING | Phase.BROKEN:
-                blame = f"the process of the workers ended {describe_status(status)} while it ran the task"
+                blame = f"the process of the workers {describe_status(status)} while it ran the task"
                 await self._server.give_back(left, blame)
-                self._console.problems([f"The process of the workers ended {describe_status(status)}"])
+                self._console.problems([f"The process of the workers {describe_status(status)}"])
                 # A task that was to blame has failed, and is not given out for ever.
                 if left or anyio.current_time() - self._serving_since >= _STABLE_SECONDS:
                     self._begin_anew()

@@ -20,6 +20,8 @@ class FleetStage(enum.Enum):
     """How far a fleet is on its way out."""
 
     RUNNING = "running"
+    QUIET = "quiet"
+    """Nothing is polled; what is in hand goes on. The one stage from which there is a way back."""
     DRAINING = "draining"
     CANCELLING = "cancelling"
     ENDED = "ended"
@@ -38,6 +40,8 @@ class WorkerStatus:
     """Results that were given up; each was published by a TaskUpdateFailure."""
     abandoned: int
     """Tasks whose threads could not be stopped."""
+    finished: int
+    """Tasks that have left its hands."""
     threads: int
     """Threads in which the worker's function runs, abandoned ones included."""
 
@@ -56,7 +60,7 @@ class FleetStatus:
 
 
 @attrs.frozen(eq=False)
-class _Ended(Awaitable[None]):
+class Ended(Awaitable[None]):
     """Something begun already that may be awaited, or not."""
 
     wait: Callable[[], Awaitable[None]]
@@ -84,6 +88,8 @@ class Fleet:
         self._beside = tuple(beside)
         self._grace = grace
         self._stage = FleetStage.RUNNING
+        self._hushed: list[Runner] = []
+        """Those that polled before the fleet became quiet."""
         self._drain = anyio.Event()
         self._cancel = anyio.Event()
         self._ended = anyio.Event()
@@ -95,19 +101,36 @@ class Fleet:
         """Return the stage and each worker's numbers as of now."""
         return FleetStatus(self._stage, tuple(_status(runner) for runner in self._runners))
 
+    def quiet(self) -> None:
+        """Stop polling; what is in hand goes on, and the fleet stays until it is resumed or drained."""
+        if self._stage is FleetStage.RUNNING:
+            self._stage = FleetStage.QUIET
+            logger.info("Quiet: polling no more, %d tasks in hand", self._in_hand)
+            self._hushed = [runner for runner in self._runners if not runner.is_paused]
+            for runner in self._hushed:
+                runner.pause()
+
+    def resume(self) -> None:
+        """Poll again after `quiet`, all but the workers that are paused by their options."""
+        if self._stage is FleetStage.QUIET:
+            self._stage = FleetStage.RUNNING
+            logger.info("Resumed: polling again")
+            for runner in self._hushed:
+                runner.resume()
+
     def drain(self) -> Awaitable[None]:
         """Stop polling at once, finish what runs within the grace, deliver, end.
 
         Returns:
             Something that can be awaited, until the fleet has ended.
         """
-        if self._stage is FleetStage.RUNNING:
+        if self._stage in {FleetStage.RUNNING, FleetStage.QUIET}:
             self._stage = FleetStage.DRAINING
             logger.info("Draining: %d tasks in hand", self._in_hand)
             for runner in self._runners:
                 runner.drain()
             self._drain.set()
-        return _Ended(self.wait)
+        return Ended(self.wait)
 
     def stop(self) -> Awaitable[None]:
         """Drain without the grace: cancel what runs; what may run again is handed back.
@@ -123,7 +146,7 @@ class Fleet:
             for runner in self._runners:
                 runner.cancel()
             self._cancel.set()
-        return _Ended(self.wait)
+        return Ended(self.wait)
 
     async def wait(self) -> None:
         """Wait until the fleet has ended."""
@@ -169,5 +192,6 @@ def _status(runner: Runner) -> WorkerStatus:
         in_hand=runner.in_hand,
         undelivered=runner.undelivered,
         abandoned=len(runner.abandoned),
+        finished=runner.finished,
         threads=runner.threads,
     )

@@ -76,7 +76,7 @@ async def serving(
         LifespanError: The lifespan failed to open.
     """
     load_all(import_modules)
-    with _Problems() as problems:
+    with Problems() as problems:
         with problems.of_one_part():
             configuration = configuration or Configuration()
         with problems.of_one_part():
@@ -141,7 +141,7 @@ async def _ended_with_the_block(fleet: Fleet) -> AsyncIterator[None]:
         raise
 
 
-class _Problems:
+class Problems:
     """Collect what is wrong with the parts of a start, to name all of it at once."""
 
     def __init__(self) -> None:
@@ -231,7 +231,7 @@ def assemble(
     """
     own_id = process_worker_id()
     executors: list[tuple[ResolvedWorker, Executor]] = []
-    with _Problems() as problems:
+    with Problems() as problems:
         for resolved in workers:
             with problems.of_one_part():
                 executors.append((resolved, executor_of(resolved, run_sync, resources)))

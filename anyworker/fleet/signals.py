@@ -1,33 +1,31 @@
-"""Turn the signals that stop a process into stages: drain, then cancel, then exit at once.
+"""Turn the signals that stop a process into stages: drain, then cancel, then exit at once; or hush it.
 
 The handlers are plain ``signal.signal`` handlers in the main thread. They work before there is an event loop
 and while user code blocks it, where the receivers of an event loop hear nothing. One call of a handler counts
 as one signal: the interpreter merges those of one kind that arrive while a single C call runs.
 """
 
-import _thread  # threading.Thread.start takes locks that the code under a signal handler may hold
+import _thread  # a lock that may be taken under a signal handler
 import contextlib
 import enum
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
-from typing import NoReturn, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import anyio
 import attrs
 
+from anyworker.fleet.leaving import exit_now, run_beside
+
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-_FAREWELL_SECONDS = 0.5
-"""How long a forced exit waits for its log line, and again for what is flushed."""
+_QUIET, _RESUME = signal.SIGUSR1, signal.SIGUSR2
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int
 
@@ -42,13 +40,27 @@ class Stage(enum.IntEnum):
 
 @attrs.define(eq=False)
 class SignalStages:
-    """Own SIGINT and SIGTERM inside the ``with`` block; the handlers from before come back after it.
+    """Own the signals that stop inside the ``with`` block; the handlers from before come back after it.
 
-    The first of either signal sets ``Stage.DRAIN``, the second ``Stage.CANCEL``, the third leaves the process
+    The first of them sets ``Stage.DRAIN``, the second ``Stage.CANCEL``, the third leaves the process
     from the handler itself with status 128 + its number. A signal that is ignored on entry (``nohup``, a
     background job of a shell) stays ignored, and one whose handler was not installed from Python stays as it
     is, because it could not be put back. Outside of the main thread nothing is installed, with a warning.
+
+    SIGUSR1 asks for quiet and SIGUSR2 takes it back; these have no default but to kill, so they are taken
+    whatever was there before.
+
+    Args:
+        stops: The signals that stop: by default SIGINT and SIGTERM.
+        last: The stage that no further signal goes beyond; by default the third signal ends the process.
+        farewell: Called before the third signal ends the process; takes no lock and is quick.
     """
+
+    stops: Sequence[signal.Signals] = STOP_SIGNALS
+    last: Stage | None = None
+    farewell: Callable[[], object] | None = None
+    is_quiet: bool = attrs.field(default=False, init=False)
+    """Whether the last word was SIGUSR1."""
 
     _arrived: list[int] = attrs.field(factory=list, init=False)
     """Every signal so far. Appending is atomic, so that a handler that interrupts another loses nothing."""
@@ -67,11 +79,11 @@ class SignalStages:
         self._wires = socket.socketpair()
         for wire in self._wires:
             wire.setblocking(False)
-        for signum in STOP_SIGNALS:
-            previous = signal.getsignal(signum)
-            if previous is not None and previous != signal.SIG_IGN:
-                self._previous[signum] = previous
-                signal.signal(signum, self._on_signal)
+        for signum in self.stops:
+            if signal.getsignal(signum) != signal.SIG_IGN:
+                self._take(signum, self._on_signal)
+        for signum in (_QUIET, _RESUME):
+            self._take(signum, self._on_whisper)
         return self
 
     def __exit__(
@@ -127,7 +139,7 @@ class SignalStages:
             raise SystemExit(128 + self._arrived[1])
         self._take_back()
 
-    async def follow(self, enter: Callable[[Stage], object]) -> None:
+    async def follow(self, enter: Callable[[Stage], object], hush: Callable[[bool], object] = bool) -> None:
         """Call ``enter`` in the event loop once for every stage, in order, until the last; then return.
 
         Stages reached before the call come first. Without installed handlers it waits until it is cancelled.
@@ -135,35 +147,61 @@ class SignalStages:
 
         Args:
             enter: Gets ``Stage.DRAIN``, then ``Stage.CANCEL``.
+            hush: Gets whether to be quiet, whenever that has changed before the first stage.
         """
         if self._wires is None:
             await anyio.sleep_forever()
             return
-        entered = Stage.NONE
+        entered, was_quiet = Stage.NONE, False
         with self._heard_from_any_thread():
             while True:
                 while entered < self.stage:
                     entered = Stage(entered + 1)
                     enter(entered)
-                if entered is Stage.CANCEL:
+                if entered == (self.last or Stage.CANCEL):
                     return
+                if self.is_quiet is not was_quiet and entered is Stage.NONE:
+                    was_quiet = self.is_quiet
+                    hush(was_quiet)
                 await anyio.wait_readable(self._wires[0])
                 with contextlib.suppress(BlockingIOError):
                     self._wires[0].recv(4096)
 
+    def _take(self, signum: signal.Signals, handler: Callable[[int, FrameType | None], object]) -> None:
+        previous = signal.getsignal(signum)
+        if previous is not None:
+            self._previous[signum] = previous
+            signal.signal(signum, handler)
+
+    def _is_for_another(self, signum: int) -> bool:
+        """Return whether a forked child inherited the handler, which is none of our workers.
+
+        It reacts as before.
+        """
+        if os.getpid() == self._process:
+            return False
+        signal.signal(signum, self._previous[signal.Signals(signum)])
+        signal.raise_signal(signum)
+        return True
+
+    def _on_whisper(self, signum: int, frame: FrameType | None) -> None:
+        if not self._is_for_another(signum):
+            self.is_quiet = signum == _QUIET
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wires is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._wires[1].send(b"\0")
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:
-            # A forked child inherited the handler, but is none of our workers: it reacts as before.
-            signal.signal(signum, self._previous[signal.Signals(signum)])
-            signal.raise_signal(signum)
+        if self._is_for_another(signum) or (self.last is not None and len(self._arrived) >= self.last):
             return
         self._arrived.append(signum)
         if len(self._arrived) > Stage.CANCEL:
             self._leave_at_once(signum)
             return
-        if self._wires is not None:
-            with contextlib.suppress(BlockingIOError):
-                self._wires[1].send(b"\0")
+        self._wake()
         if self._is_importing and self.stage is Stage.CANCEL:
             raise KeyboardInterrupt
 
@@ -173,13 +211,16 @@ class SignalStages:
         status = 128 + signum
         name = signal.Signals(signum).name
         try:
-            _run_beside([lambda: logger.critical("third signal (%s): leaving with status %d", name, status)])
+            if self.farewell is not None:
+                self.farewell()
+            run_beside([lambda: logger.critical("third signal (%s): leaving with status %d", name, status)])
         finally:
             exit_now(status)
 
     def _take_back(self) -> None:
         for signum in self._previous:
-            if signal.signal(signum, self._on_signal) != self._on_signal:
+            handler = self._on_whisper if signum in {_QUIET, _RESUME} else self._on_signal
+            if signal.signal(signum, handler) != handler:
                 logger.warning(
                     "an imported module handled %s itself; the workers' handler replaces it", signum.name
                 )
@@ -203,53 +244,6 @@ class SignalStages:
             current = signal.set_wakeup_fd(-1)
             if current not in {-1, ours}:
                 signal.set_wakeup_fd(current, warn_on_full_buffer=False)
-
-
-def exit_now(status: int) -> NoReturn:
-    """End the process without waiting for any thread, having flushed log handlers and standard streams.
-
-    Whatever holds their locks, even the code that a signal handler interrupted, delays the end by half a
-    second at most.
-
-    Args:
-        status: The exit status.
-    """
-    try:
-        _run_beside(
-            stream.flush for stream in (*_log_handlers(), sys.stdout, sys.stderr) if stream is not None
-        )
-    finally:
-        os._exit(status)
-
-
-def _log_handlers() -> list[logging.Handler]:
-    """Return the handlers of all loggers, taking no lock."""
-    loggers = [logging.root, *list(logging.root.manager.loggerDict.values())]
-    found = [
-        handler for each in loggers if isinstance(each, logging.Logger) for handler in list(each.handlers)
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _run_beside(jobs: Iterable[Callable[[], object]]) -> None:
-    """Run each job in a thread of its own and wait for all of them, `_FAREWELL_SECONDS` at most."""
-    deadline = time.monotonic() + _FAREWELL_SECONDS
-    running: list[_thread.LockType] = []
-    for job in jobs:
-        busy = _thread.allocate_lock()
-        busy.acquire()
-        with contextlib.suppress(RuntimeError):  # no more threads to be had
-            _thread.start_new_thread(_run_job, (job, busy))
-            running.append(busy)
-    for busy in running:
-        busy.acquire(timeout=max(0.0, deadline - time.monotonic()))
-
-
-def _run_job(job: Callable[[], object], busy: _thread.LockType) -> None:
-    # Closed streams, broken pipes, full disks: the process ends all the same.
-    with contextlib.suppress(Exception):
-        job()
-    busy.release()
 
 
 def _in_main_thread() -> bool:

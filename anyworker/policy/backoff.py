@@ -16,8 +16,10 @@ UPDATE_JITTER = 0.1
 _LARGEST_EXPONENT = 1000
 
 
-def _doubled(unit: float, times: int) -> float:
-    return unit * 2.0 ** min(times, _LARGEST_EXPONENT)
+def doubled(unit: float, times: float) -> float:
+    """Return a unit doubled so many times, without overflow."""
+    factor: float = 2.0 ** min(times, _LARGEST_EXPONENT)
+    return unit * factor
 
 
 def empty_poll_delay(empty_polls: int, poll_interval: float, jitter: float) -> float:
@@ -30,13 +32,13 @@ def empty_poll_delay(empty_polls: int, poll_interval: float, jitter: float) -> f
     """
     if empty_polls <= 0:
         return 0.0
-    longest = min(_doubled(EMPTY_POLL_UNIT, empty_polls), poll_interval)
+    longest = min(doubled(EMPTY_POLL_UNIT, empty_polls), poll_interval)
     return longest * (1.0 - EMPTY_POLL_JITTER * jitter)
 
 
 def authorization_delay(failures: int) -> float:
     """Return the pause after so many refused authorizations in a row: ``2**n`` s, at most a minute."""
-    return min(_doubled(1.0, failures), AUTHORIZATION_CEILING)
+    return min(doubled(1.0, failures), AUTHORIZATION_CEILING)
 
 
 def error_delay(failures: int, jitter: float, retry_after: float | None = None) -> float:
@@ -45,7 +47,7 @@ def error_delay(failures: int, jitter: float, retry_after: float | None = None) 
     Jitter takes off up to a half, so that workers do not return together. What the server asks for
     (``Retry-After``) is a lower bound, up to five minutes: a mistaken header must not stop a worker.
     """
-    delay = min(_doubled(ERROR_UNIT, failures - 1), ERROR_CEILING) * (1.0 - ERROR_JITTER * jitter)
+    delay = min(doubled(ERROR_UNIT, failures - 1), ERROR_CEILING) * (1.0 - ERROR_JITTER * jitter)
     if retry_after is None:
         return delay
     return max(delay, min(retry_after, RETRY_AFTER_CEILING))

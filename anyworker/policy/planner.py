@@ -104,6 +104,11 @@ class Planner:
         return self._is_draining
 
     @property
+    def is_paused(self) -> bool:
+        """Whether nothing is polled until `resume`."""
+        return self._is_paused
+
+    @property
     def failures(self) -> int:
         """Length of the present streak of failed polls."""
         return self._failures

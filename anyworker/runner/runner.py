@@ -58,6 +58,8 @@ class Runner:
         self._in_hand: dict[str, Execution] = {}
         self._polls: set[PollUnderWay] = set()
         self._changed = anyio.Event()
+        self.finished = 0
+        """Tasks that have left the worker's hands, one way or another."""
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
         self.abandoned: list[Execution] = []
@@ -78,9 +80,19 @@ class Runner:
         """Threads in which the function runs, abandoned ones included."""
         return len(self._executor.threads)
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether it polls no more until `resume`."""
+        return self._planner.is_paused
+
     def pause(self) -> None:
         """Poll no more; what is in hand goes on."""
         self._planner.pause()
+
+    def resume(self) -> None:
+        """Poll again, at once."""
+        self._planner.resume()
+        self._changed.set()
 
     def drain(self) -> None:
         """Poll no more, finish what is in hand, end. A poll under way is awaited, its tasks handed back."""
@@ -273,6 +285,7 @@ class Runner:
             task_id = execution.draft.task.task_id
             if self._in_hand.get(task_id) is execution:
                 del self._in_hand[task_id]
+                self.finished += 1
 
 
 def _is_stray(outcome: Outcome) -> bool:

@@ -1,27 +1,19 @@
 """``anyworker.run`` and the command, in processes of their own, against a development server on a socket."""
 
 import contextlib
-import os
-import select
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
+from process_rig import Process, Server
 
-from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
 BACKENDS = ["asyncio", "uvloop", "trio"]
-PATIENCE = 30.0
 
 WORKERS = """
 import os, threading, time
@@ -70,97 +62,14 @@ if __name__ == "__main__":
 """
 
 
-class Server:
-    """A client of the development server, for tests without an event loop."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.http = httpx.Client(base_url=url, timeout=10, trust_env=False)
-
-    def start(self, task_type: str, **task_def: Any) -> str:
-        """Start a workflow of one task that takes its seconds from the workflow's input."""
-        seconds = task_def.pop("seconds", 0)
-        self.http.post("/metadata/taskdefs", json=[{"name": task_type, **task_def}]).raise_for_status()
-        task = {
-            "name": task_type,
-            "taskReferenceName": "it",
-            "type": "SIMPLE",
-            "inputParameters": {"seconds": seconds},
-        }
-        definition = {"name": "flow", "version": 1, "schemaVersion": 2, "tasks": [task]}
-        body = {"name": "flow", "workflowDef": definition}
-        answer = self.http.post("/workflow", json=body)
-        return answer.raise_for_status().text
-
-    def task(self, workflow_id: str) -> dict[str, Any]:
-        return self.http.get(f"/workflow/{workflow_id}").raise_for_status().json()["tasks"][0]
-
-    def last_poll(self, task_type: str) -> int:
-        data = self.http.get("/tasks/queue/polldata", params={"taskType": task_type}).json()
-        return max((entry["lastPollTime"] for entry in data), default=0)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serve_in_thread(server=DevServer()) as url:
-        client = Server(url)
-        with client.http:
-            yield client
-
-
-class Process:
-    """A process with workers, ended for certain after half a minute."""
-
-    def __init__(self, command: list[str], directory: Path, url: str, **environment: str) -> None:
-        (directory / "workers.py").write_text(WORKERS)
-        (directory / "main.py").write_text(SCRIPT)
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "CONDUCTOR_SERVER_URL": url, **environment},
-        )
-        self.out = b""
-        self.err = b""
-        self._watchdog = threading.Timer(PATIENCE, self.process.kill)
-        self._watchdog.start()
-
-    def await_output(self, text: str) -> None:
-        """Read what it prints until this has come."""
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        streams = {self.process.stdout.fileno(): "out", self.process.stderr.fileno(): "err"}
-        while text.encode() not in self.out + self.err:
-            ready, _, _ = select.select(list(streams), [], [], PATIENCE)
-            assert ready, f"no {text!r} in {self.out!r}, {self.err!r}"
-            for descriptor in ready:
-                chunk = os.read(descriptor, 65536)
-                assert chunk, f"ended before {text!r}: {self.out!r}, {self.err!r}"
-                setattr(self, streams[descriptor], getattr(self, streams[descriptor]) + chunk)
-
-    def send(self, signum: signal.Signals) -> None:
-        self.process.send_signal(signum)
-
-    def end(self) -> int:
-        """Return the exit status."""
-        out, err = self.process.communicate(timeout=PATIENCE)
-        self.out += out
-        self.err += err
-        self._watchdog.cancel()
-        return self.process.returncode
-
-    def close(self) -> None:
-        self._watchdog.cancel()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+def put(directory: Path) -> None:
+    (directory / "workers.py").write_text(WORKERS)
+    (directory / "main.py").write_text(SCRIPT)
 
 
 @contextlib.contextmanager
 def script(server: Server, directory: Path, backend: str = "asyncio", grace: float = 10) -> Iterator[Process]:
+    put(directory)
     process = Process(["main.py", backend, str(grace)], directory, server.url)
     try:
         process.await_output("Conductor Worker[name=block")
@@ -171,6 +80,7 @@ def script(server: Server, directory: Path, backend: str = "asyncio", grace: flo
 
 @contextlib.contextmanager
 def command(server: Server, directory: Path, *words: str, **environment: str) -> Iterator[Process]:
+    put(directory)
     process = Process(["-m", "anyworker", *words], directory, server.url, **environment)
     try:
         yield process
@@ -256,6 +166,7 @@ def test_server_that_comes_later_is_found(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    put(tmp_path)
     process = Process(["main.py", "asyncio", "5"], tmp_path, f"http://127.0.0.1:{port}/api")
     try:
         process.await_output("Polling nap fails")
@@ -348,6 +259,7 @@ def test_handlers_of_the_host_are_restored_after_run(server: Server, tmp_path: P
         "run()\n"
         "assert before == [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]\n"
     )
+    put(tmp_path)
     process = Process(["host.py"], tmp_path, server.url)
     try:
         assert process.end() == 0, process.err

@@ -17,7 +17,8 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 PRELUDE = """
 import logging, os, signal, sys, threading, time
 import anyio
-from anyworker.fleet.signals import SignalStages, Stage, exit_now
+from anyworker.fleet.leaving import exit_now
+from anyworker.fleet.signals import SignalStages, Stage
 
 
 def say(*words):

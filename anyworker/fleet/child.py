@@ -1,0 +1,174 @@
+"""A process of a fleet: imports what it is told, runs its workers, ends with its parent.
+
+SIGTERM is a drain, however often it comes; other signals that a terminal or a group sends mean nothing here,
+since the parent has them, too, and says over the socket what follows. When that closes the parent is gone:
+the process drains by itself. SIGQUIT writes the stacks of all threads for the parent to log.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from anyworker.errors import ConfigurationError
+from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
+from anyworker.fleet.leaving import exit_now
+from anyworker.fleet.link import Link
+from anyworker.fleet.loader import load_all
+from anyworker.fleet.logs import follow_logs
+from anyworker.fleet.main_module import import_main
+from anyworker.fleet.orders import ORDERS, Beat, Begin, Cancel, Drain, Order, Quiet, Refused, Resume, Serving
+from anyworker.fleet.references import unpack
+from anyworker.fleet.signals import SignalStages, Stage
+from anyworker.fleet.spawning import given_socket, let_signals_through
+from anyworker.fleet.steering import enter, leave, serve
+from anyworker.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_DEAF = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+_LATEST_END = CANCEL_SECONDS + 5.0
+"""Seconds beyond the grace after which a process whose parent is gone ends, whatever holds it."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the process.
+
+    Args:
+        arguments: The descriptors of the socket, and of where to write the stacks of all threads on SIGQUIT.
+    """
+    wire, dump = given_socket(arguments[0]), int(arguments[1])
+    os.set_inheritable(dump, False)
+    faulthandler.register(signal.SIGQUIT, dump, all_threads=True)
+    link = Link(wire, ORDERS)
+    with SignalStages(stops=(signal.SIGTERM,), last=Stage.DRAIN) as stages:
+        for signum in _DEAF:
+            signal.signal(signum, _ignore)
+        let_signals_through()
+        match link.hear():
+            case Begin() as begin:
+                pass
+            case _:
+                return
+        _work(link, begin, stages)
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing. Unlike SIG_IGN this is not passed on to programs that a worker starts."""
+
+
+def _work(link: Link[Order], begin: Begin, stages: SignalStages) -> None:
+    try:
+        with _refusing(link):
+            workers, settings = _prepare(begin)
+            threading.Thread(
+                target=_end_with_the_parent, args=(link.wire, settings["grace"]), daemon=True
+            ).start()
+            steer = partial(_steer, link, stages, begin)
+            backend_options = settings.pop("backend_options")
+            status = anyio.run(
+                partial(serve, steer, workers, **settings),
+                backend=begin.backend,
+                backend_options=backend_options,
+            )
+    finally:
+        link.close()
+    leave(status)
+
+
+@contextlib.contextmanager
+def _refusing(link: Link[Order]) -> Iterator[None]:
+    """Tell the parent why there is no start."""
+    try:
+        yield
+    except ConfigurationError as error:
+        link.say(Refused(list(error.problems)))
+        sys.exit(EXIT_COULD_NOT_START)
+
+
+def _prepare(begin: Begin) -> tuple[tuple[Worker, ...], dict[str, Any]]:
+    """Import what the workers need and return them, and the settings of ``serving``."""
+    sys.path[:] = begin.search_path
+    sys.argv[:] = begin.arguments
+    with follow_logs(begin.logs):
+        if begin.main is not None:
+            import_main(begin.main)
+        load_all(begin.targets)
+        try:
+            workers, settings = unpack(begin.payload)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            logger.exception("What the process was given cannot be restored")
+            problem = f"a process cannot restore what it was given: {type(error).__name__}: {error}"
+            raise ConfigurationError(problem) from error
+    # What is loaded stays for the life of the process: a full collection need not walk through it.
+    gc.collect()
+    gc.freeze()
+    return workers, settings
+
+
+async def _steer(link: Link[Order], stages: SignalStages, begin: Begin, fleet: Fleet) -> None:
+    """Do what the parent says, for as long as the fleet runs; without a parent, drain."""
+    if begin.is_quiet:
+        fleet.quiet()
+    link.say(Serving())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stages.follow, lambda _: fleet.drain())
+        tasks.start_soon(_beat, link, begin.beat_seconds, fleet)
+        while True:
+            match await link.listen():
+                case Quiet():
+                    fleet.quiet()
+                case Resume():
+                    fleet.resume()
+                case Drain():
+                    enter(fleet, Stage.DRAIN)
+                case Cancel():
+                    enter(fleet, Stage.CANCEL)
+                case None:
+                    logger.warning("The parent process is gone: draining")
+                    enter(fleet, Stage.DRAIN)
+                    return
+
+
+async def _beat(link: Link[Order], seconds: float, fleet: Fleet) -> None:
+    while True:
+        link.mention(Beat(fleet.status().workers, _rss_mb()))
+        await anyio.sleep(seconds)
+
+
+def _rss_mb() -> float:
+    """Return the memory that this process takes, 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB
+    except FileNotFoundError:
+        return 0.0
+
+
+def _end_with_the_parent(wire: socket.socket, grace: float) -> None:
+    """End the process some time after its parent, whatever the event loop is busy with."""
+    watch = select.poll()
+    # Reading is the loop's; an end is told whether asked for or not.
+    watch.register(wire, 0)
+    watch.poll()
+    threading.Event().wait(grace + _LATEST_END)
+    exit_now(EXIT_ABANDONED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

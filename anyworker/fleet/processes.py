@@ -1,0 +1,143 @@
+"""Divide workers among processes."""
+
+import logging
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import anyio
+
+from anyworker.configuration import Configuration
+from anyworker.events import Publisher
+from anyworker.fleet.logs import own_logs
+from anyworker.fleet.main_module import main_module
+from anyworker.fleet.orders import Begin
+from anyworker.fleet.post import Assignment, Upkeep
+from anyworker.fleet.references import pack
+from anyworker.fleet.serving import Problems, check_times, resolve_workers
+from anyworker.fleet.signals import SignalStages
+from anyworker.fleet.steering import steer_by
+from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
+from anyworker.policy.restarts import RestartSettings
+from anyworker.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+Processes: TypeAlias = int | Literal["per-worker"]
+
+_BEAT_SECONDS = 1.0
+
+
+def supervisor_of(
+    workers: Sequence[object],
+    *,
+    processes: Processes,
+    backend: str,
+    backend_options: Mapping[str, Any],
+    import_modules: Sequence[str],
+    upkeep: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> Supervisor:
+    """Return the parent of a fleet that has not begun. The modules have been imported here before.
+
+    Args:
+        workers: As for ``run``.
+        processes: How many, or one for each worker.
+        backend: The event loop of the processes.
+        backend_options: Its options.
+        import_modules: Modules or files that the processes import.
+        upkeep: When a process is replaced: the fields of `Upkeep`, and those of `RestartSettings` after
+            ``restart_``.
+        settings: Of ``serving``.
+
+    Raises:
+        ConfigurationError: Something cannot work, here or in another process.
+    """
+    declared = _checked(workers, **settings)
+    kept = _upkeep(**upkeep)
+    teams = [(worker,) for worker in declared] if processes == "per-worker" else [declared] * processes
+    return Supervisor(
+        [
+            Assignment(
+                _name(team, number, processes),
+                _begin(
+                    team,
+                    backend=backend,
+                    backend_options=backend_options,
+                    targets=import_modules,
+                    beat_seconds=min(_BEAT_SECONDS, (kept.watchdog or math.inf) / 4),
+                    settings=settings,
+                ),
+            )
+            for number, team in enumerate(teams, 1)
+        ],
+        settings["grace"],
+        kept,
+    )
+
+
+async def supervise(supervisor: Supervisor, stages: SignalStages) -> SupervisorStatus:
+    """Run a fleet of processes until signals, or something else, have ended it; return how it ended."""
+    stages.farewell = supervisor.kill
+    async with anyio.create_task_group() as watch:
+        watch.start_soon(steer_by, stages, supervisor)
+        await supervisor.run()
+        watch.cancel_scope.cancel()
+    return supervisor.status()
+
+
+def _upkeep(restart_max_attempts: int | None, **others: Any) -> Upkeep:
+    return Upkeep(restarts=RestartSettings(max_attempts=restart_max_attempts), **others)
+
+
+def _checked(
+    workers: Sequence[object],
+    *,
+    configuration: Configuration | None,
+    event_listeners: Iterable[object],
+    grace: float,
+    update_retry_delays: Sequence[float],
+    **_: object,
+) -> tuple[Worker, ...]:
+    """Return the workers, if the settings can work: what cannot is said once, not by every process."""
+    with Problems() as problems:
+        with problems.of_one_part():
+            configuration or Configuration()
+        with problems.of_one_part():
+            check_times(grace, update_retry_delays)
+        with problems.of_one_part():
+            Publisher(event_listeners)
+        with problems.of_one_part():
+            resolved = resolve_workers(workers)
+    return tuple(each.worker for each in resolved)
+
+
+def _name(team: Sequence[Worker], number: int, processes: Processes) -> str:
+    if processes == "per-worker":
+        worker = team[0]
+        domain = f" in domain {worker.domain!r}" if worker.domain else ""
+        return f"the process of worker {worker.task_definition_name!r}{domain}"
+    return f"process {number} of {processes}"
+
+
+def _begin(
+    team: tuple[Worker, ...],
+    *,
+    backend: str,
+    backend_options: Mapping[str, Any],
+    targets: Sequence[str],
+    beat_seconds: float,
+    settings: Mapping[str, Any],
+) -> Begin:
+    package = pack({**settings, "backend_options": dict(backend_options)}, team)
+    return Begin(
+        backend=backend,
+        search_path=list(sys.path),
+        arguments=list(sys.argv),
+        targets=[targets] if isinstance(targets, str) else list(targets),
+        main=main_module() if package.needs_main else None,
+        payload=package.payload,
+        logs=own_logs(),
+        beat_seconds=beat_seconds,
+    )
