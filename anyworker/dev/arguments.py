@@ -68,18 +68,21 @@ def _parsed(content: bytes, place: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        line = text.splitlines()[error.lineno - 1] if text.splitlines()[error.lineno - 1 :] else ""
-        start = max(0, error.colno - 1 - 30)
-        excerpt = line[start : start + 60]
-        pointer = " " * (error.colno - 1 - start) + "^"
-        message = (
-            f"{place}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}\n"
-            f"  {excerpt}\n  {pointer}"
-        )
+        where = f"line {error.lineno}, column {error.colno}"
+        message = f"{place}: not JSON: {error.msg} at {where}{_excerpt(text, error)}"
         raise ConfigurationError(message) from None
     except (ValueError, RecursionError) as error:
         message = f"{place}: not JSON: {error}"
         raise ConfigurationError(message) from None
+
+
+def _excerpt(text: str, error: json.JSONDecodeError) -> str:
+    """Return the line that is wrong and a pointer below it, nothing for the end of the text."""
+    line = text[error.pos - error.colno + 1 :].partition("\n")[0]
+    if not text[error.pos :].strip():
+        return ""
+    start = max(0, error.colno - 1 - 30)
+    return f"\n  {line[start : start + 60]}\n  {' ' * (error.colno - 1 - start)}^"
 
 
 def _refuse_constant(name: str) -> None:

@@ -95,7 +95,8 @@ def _run(link: Link[Order], backend: str) -> None:
         case Serve(url, grace):
             pass
         case _:
-            return
+            # Nothing runs yet; threads of the users' code must not hold up the end.
+            exit_now(0)
     gc.collect()
     gc.freeze()
     main = partial(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, Self
 
+import anyio
 import anyio.to_thread
 
 from anyworker.dev.messages import REPORTS, Report
@@ -74,6 +75,11 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
+
+    async def kill_after(self, seconds: float) -> None:
+        """End the process, unless it ends by itself in time."""
+        await anyio.sleep(seconds)
+        self.kill()
 
     def close(self) -> None:
         """Leave no process behind, whatever happened."""

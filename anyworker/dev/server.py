@@ -80,4 +80,5 @@ def _result(draft: Draft, blame: str | None) -> TaskResult:
 
 
 def _refusal(kind: str, definition: Definition, error: ResponseError) -> str:
-    return f"{kind} definition {definition.get('name')!r}: the server refuses it: {error.message}"
+    name = repr(definition["name"]) if definition.get("name") else "without a name"
+    return f"{kind} definition {name}: the server refuses it: {error.message}"

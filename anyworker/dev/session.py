@@ -160,7 +160,7 @@ class Session:
             await self._server.register(needed)
         except ConfigurationError as error:
             self._console.problems(error.problems)
-            self._process.kill()
+            self._end(messages.Cancel(), _KILL_AFTER)
             return
         self._process.say(messages.Serve(self._url, self._settings.grace))
 
@@ -211,6 +211,11 @@ class Session:
                 assert_never(phase)
         return self._is_over()
 
+    def _end(self, order: messages.Order, patience: float) -> None:
+        """Tell the process to end, and end it after so many seconds if it does not."""
+        self._process.say(order)
+        self._tasks.start_soon(self._process.kill_after, patience)
+
     def _begin_anew(self) -> None:
         self._begin(WorkerProcess.begin(self._settings.backend, self._settings.level, self._console.line))
 
@@ -244,12 +249,7 @@ class Session:
             self._process.kill()
         else:
             self._phase = Phase.LEAVING
-            self._process.say(messages.Drain(RELOAD_GRACE))
-            self._tasks.start_soon(self._kill_after, RELOAD_GRACE + _KILL_AFTER, self._process)
-
-    async def _kill_after(self, seconds: float, process: WorkerProcess) -> None:
-        await anyio.sleep(seconds)
-        process.kill()
+            self._end(messages.Drain(RELOAD_GRACE), RELOAD_GRACE + _KILL_AFTER)
 
     # The end
 
@@ -271,8 +271,7 @@ class Session:
                 self._console.notice(
                     f"Draining: {len(tasks)} in hand, {self._settings.grace:g} s to finish; again to cancel"
                 )
-            self._process.say(messages.Drain())
-            self._tasks.start_soon(self._kill_after, self._settings.grace + _LEAVE_AFTER, self._process)
+            self._end(messages.Drain(), self._settings.grace + _LEAVE_AFTER)
 
     # The workflow to start
 

@@ -154,10 +154,10 @@ def _unknown(waiting: str, flavor: str) -> Iterator[str]:
             yield f"{name}: {value!r} is not one of {', '.join(get_args(known))}"
 
 
-def _below_zero(numbers: Mapping[str, float]) -> Iterator[str]:
+def _below_zero(numbers: Mapping[str, object]) -> Iterator[str]:
     for name, value in numbers.items():
-        if not 0 <= value < math.inf:
-            yield f"{name}: {value} is not 0 or more"
+        if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+            yield f"{name}: {value!r} is not a number, 0 or more"
 
 
 def _useless(flavor: str, auth: tuple[str, str] | None, token_lifetime: float) -> Iterator[str]:

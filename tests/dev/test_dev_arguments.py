@@ -43,6 +43,11 @@ def test_bad_input_is_named_with_its_place(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_text_that_breaks_off_has_no_line_to_point_at() -> None:
+    with pytest.raises(ConfigurationError, match=r"Expecting value at line 2, column 1$"):
+        read('{"a":\n')
+
+
 @given(st.text())
 def test_every_text_is_an_object_or_refused(text: str) -> None:
     if text == "-" or text.startswith("@"):

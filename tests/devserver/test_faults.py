@@ -405,6 +405,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "drop", "probability": 1.5}, "probability: 1.5 is not a probability from 0 to 1"),
     ({"kind": "drop", "lasting": float("inf")}, "lasting: inf is not a number of seconds"),
     ({"kind": "drop", "with_tasks": True}, "say after_effect too"),
+    ({"kind": "surplus", "match": "POST /workflow"}, "fits no poll; did you mean 'GET /tasks/poll/batch"),
+    ({"kind": "duplicate", "match": ["GET /health", "POST /tasks"]}, "'GET /health' fits no poll"),
+    (
+        {"kind": "drop", "match": "POST /tasks", "after_effect": True, "with_tasks": True},
+        "'POST /tasks' fits no poll",
+    ),
+    ({"kind": "answer", "status": 503, "body": {"at": object()}}, "cannot be written as JSON"),
     ({"kind": "answer"}, "status: missing; answer needs it"),
     ({"kind": "answer", "status": "503"}, "status: '503' is not a whole number from 200 to 599"),
     ({"kind": "answer", "status": 503, "retry_after": "a\nb"}, "retry_after"),

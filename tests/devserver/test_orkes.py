@@ -155,9 +155,9 @@ def test_everything_that_makes_no_sense_is_named_at_once() -> None:
     assert caught.value.problems == (
         "waiting: 'firts' is not one of first, fill",
         "flavor: 'orks' is not one of oss, orkes",
-        "max_finished: -1 is not 0 or more",
-        "postpone: nan is not 0 or more",
-        "lease_race: -0.1 is not 0 or more",
+        "max_finished: -1 is not a number, 0 or more",
+        "postpone: nan is not a number, 0 or more",
+        "lease_race: -0.1 is not a number, 0 or more",
         "token_lifetime: 0.0 is not greater than 0",
     )
 

@@ -110,6 +110,17 @@ def test_what_cannot_be_used_is_named(words: list[str], status: int, said: str, 
     assert dev.out == b""
 
 
+def test_refused_definitions_are_all_named_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('[{"name": "empty", "tasks": []}, {"tasks": [{"name": "greet"}]}]')
+    status, dev = once(tmp_path, "--workflow", "bad.json", "--start", "empty")
+    assert status == 3
+    _, *problems = dev.err.decode().splitlines()
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "workflow definition 'empty'",
+        "workflow definition without a name",
+    ]
+
+
 def test_files_define_workflows_and_tasks(tmp_path: Path) -> None:
     steps = [
         {

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 from anyworker.devserver.faults import checks
 from anyworker.devserver.faults.chaos import Chaos
-from anyworker.devserver.faults.kinds import Kind
+from anyworker.devserver.faults.kinds import Delivery, Kind
 from anyworker.devserver.faults.passage import Hit, Passage
 from anyworker.devserver.faults.patterns import Route, Routes
 from anyworker.devserver.faults.rules import Fault, Limits
 from anyworker.devserver.http.exchange import Request
 
 LOG_SIZE = 10_000
+POLLS = ("GET /tasks/poll/{type}", "GET /tasks/poll/batch/{type}", "POST /tasks/update-v2")
+"""Requests whose answers bring tasks."""
 
 
 class FaultBook:
@@ -30,7 +32,8 @@ class FaultBook:
         clock: Callable[[], int | None] = lambda: None,
         in_loop: Callable[[Callable[[], None]], None] = lambda call: call(),
     ) -> None:
-        self._routes = Routes(routes)
+        self._routes = Routes(routes, "endpoint of this server")
+        self._polls = Routes([(method, path) for method, path in map(str.split, POLLS)], "poll")
         self._clock = clock
         self._in_loop = in_loop
         self._faults: tuple[Fault, ...] = ()
@@ -87,8 +90,9 @@ class FaultBook:
         Raises:
             ConfigurationError: Its pattern or its limits make no sense.
         """
-        patterns = checks.patterns(match, self._routes)
         limits = checks.limits(given, after_effect=isinstance(kind, Chaos) or kind.after_effect)
+        needs_tasks = limits.with_tasks or isinstance(kind, Delivery)
+        patterns = checks.patterns(match, self._routes, self._polls if needs_tasks else None)
         self._added += 1
         fault = Fault(
             number=self._added,

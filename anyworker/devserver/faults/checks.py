@@ -9,6 +9,7 @@ import attrs
 
 from anyworker.devserver.faults.patterns import Pattern, Routes, parse
 from anyworker.devserver.faults.rules import Limits, Span
+from anyworker.devserver.wire.jsontext import encode
 from anyworker.errors import ConfigurationError
 
 _Check = Callable[[str, object], str | None]
@@ -83,6 +84,15 @@ def header(name: str, value: object) -> str | None:
 def content(name: str, value: object) -> str | None:
     """Check text or bytes."""
     return None if isinstance(value, (str, bytes)) else f"{name}: {value!r} is no text"
+
+
+def value(name: str, value: object) -> str | None:
+    """Check what is to become JSON, unless it is text or bytes."""
+    try:
+        encode(None if isinstance(value, bytes) else value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return f"{name}: {value!r} cannot be written as JSON ({error}); give text or bytes, or what JSON has"
+    return None
 
 
 def one_of(*choices: object) -> _Check:
@@ -165,8 +175,13 @@ def _broken(given: Mapping[str, Any], checks: Mapping[str, _Check]) -> Iterator[
     return (check(name, given[name]) for name, check in checks.items() if name in given)
 
 
-def patterns(match: object, routes: Routes) -> tuple[Pattern, ...]:
+def patterns(match: object, routes: Routes, some_of_these: Routes | None = None) -> tuple[Pattern, ...]:
     """Read one pattern or several.
+
+    Args:
+        match: What was told.
+        routes: Each pattern is for one of these.
+        some_of_these: Some pattern is for one of these, too.
 
     Raises:
         ConfigurationError: One of them has another form or fits nothing; there is none.
@@ -177,4 +192,6 @@ def patterns(match: object, routes: Routes) -> tuple[Pattern, ...]:
     found = tuple(parse(str(text)) for text in texts)
     for pattern in found:
         routes.check(pattern)
+    if some_of_these is not None and not any(map(some_of_these.has, found)):
+        some_of_these.check(found[0])
     return found

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Unpack
 
 from anyworker.devserver.faults import checks
-from anyworker.devserver.faults.book import FaultBook
+from anyworker.devserver.faults.book import POLLS, FaultBook
 from anyworker.devserver.faults.chaos import CHAOS_KINDS, Chaos
 from anyworker.devserver.faults.kinds import (
     LOSSES,
@@ -42,8 +42,6 @@ from anyworker.devserver.http.exchange import HTML
 Match = str | Sequence[str]
 """A pattern or several, see :func:`~anyworker.devserver.faults.patterns.parse`."""
 
-POLLS = ("GET /tasks/poll/{type}", "GET /tasks/poll/batch/{type}", "POST /tasks/update-v2")
-"""Requests whose answers bring tasks."""
 BATCH_POLL = "GET /tasks/poll/batch/{type}"
 
 
@@ -93,6 +91,7 @@ class Faults(FaultBook):
             checks.whole(200, 599)("status", status),
             checks.flag("after_effect", after_effect),
             checks.header("retry_after", retry_after),
+            checks.value("body", body),
         )
         header = f"{retry_after:g}" if isinstance(retry_after, (int, float)) else retry_after
         return self._add("answer", match, Say(status, *body_of(body), header, after_effect), limits)
@@ -166,11 +165,22 @@ class Faults(FaultBook):
         return self._add("hang", match, Pause(seconds, after_effect), limits)
 
     def duplicate(self, match: Match = POLLS, **limits: Unpack[Limits]) -> Fault:
-        """Give the tasks of one poll to the next poll of the same queue as well. Empty polls are spared."""
+        """Give the tasks of one poll to the next poll of the same queue as well. Empty polls are spared.
+
+        Args:
+            match: For which requests; some of them must be polls.
+            limits: How often.
+        """
         return self._add("duplicate", match, Duplicate(), limits)
 
     def surplus(self, extra: int = 1, match: Match = BATCH_POLL, **limits: Unpack[Limits]) -> Fault:
-        """Let batch polls bring more tasks than asked for. Where no more are queued, they are spared."""
+        """Let batch polls bring more tasks than asked for. Where no more are queued, they are spared.
+
+        Args:
+            extra: How many more.
+            match: For which requests; some of them must be polls.
+            limits: How often.
+        """
         checks.refuse(checks.whole(1)("extra", extra))
         return self._add("surplus", match, Surplus(extra), limits)
 

@@ -13,6 +13,8 @@ from anyworker.errors import ConfigurationError
 ANY = "*"
 REST = "**"
 
+_FEW = 3
+"""Endpoints that a message can name all."""
 _METHODS = re.compile(r"\*|[A-Z]+(?:\|[A-Z]+)*")
 
 Route = tuple[str, str]
@@ -114,9 +116,15 @@ def _below_api(path: Sequence[str]) -> tuple[str, ...]:
 
 
 class Routes:
-    """The endpoints that a server has, for those who match requests."""
+    """Endpoints of a server, for those who match requests.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    Args:
+        routes: The endpoints.
+        kind: What messages call one of them.
+    """
+
+    def __init__(self, routes: Iterable[Route], kind: str) -> None:
+        self._kind = kind
         self._router: Router[tuple[str, ...]] = Router()
         self._known: list[tuple[str, tuple[str, ...]]] = []
         for method, path in routes:
@@ -130,16 +138,22 @@ class Routes:
         found = self._router.find("GET" if request.method == "HEAD" else request.method, path)
         return Target(request.method, _below_api(path), found[0] if isinstance(found, tuple) else None)
 
+    def has(self, pattern: Pattern) -> bool:
+        """Tell whether a pattern is for something."""
+        return any(pattern.fits_route(method, template) for method, template in self._known)
+
     def check(self, pattern: Pattern) -> None:
         """See to it that a pattern is for something.
 
         Raises:
             ConfigurationError: No request to any endpoint is meant.
         """
-        if any(pattern.fits_route(method, template) for method, template in self._known):
+        if self.has(pattern):
             return
         known = {f"{method} /{'/'.join(template)}" for method, template in self._known}
         near = difflib.get_close_matches(pattern.text.replace("/api/", "/"), sorted(known), 3, 0.5)
+        if len(known) <= _FEW:
+            near = sorted(known)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        problem = f"{pattern.text!r} fits no endpoint of this server{hint}"
+        problem = f"{pattern.text!r} fits no {self._kind}{hint}"
         raise ConfigurationError(problem)
