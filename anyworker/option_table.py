@@ -121,6 +121,20 @@ OPTIONS = (
     ),
     Option("lax", Flag(), False, "Take text for numbers and booleans in inputs, '12' for 12."),
     Option(
+        "output_warning_kb",
+        Whole(1),
+        3072,
+        "Output above so many KiB gets a warning in the process's log and in the task's; None warns of none.",
+        is_optional=True,
+    ),
+    Option(
+        "output_limit_kb",
+        Whole(1),
+        10240,
+        "Output above so many KiB fails its task with the size in the reason; None leaves it to the server.",
+        is_optional=True,
+    ),
+    Option(
         "forward_logs",
         Level(),
         None,
@@ -149,6 +163,8 @@ class Settings(TypedDict, total=False):
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    output_warning_kb: int | None
+    output_limit_kb: int | None
     forward_logs: int | str | None
 
 

@@ -50,6 +50,8 @@ class WorkerOptions:
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    output_warning_kb: int | None
+    output_limit_kb: int | None
     forward_logs: int | None
     """A level of `logging`."""
     paused: bool

@@ -54,6 +54,8 @@ class Worker:
     overwrite_task_def: bool
     strict_schema: bool
     lax: bool
+    output_warning_kb: int | None
+    output_limit_kb: int | None
     forward_logs: int | None
 
     def __init__(

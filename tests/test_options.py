@@ -25,6 +25,8 @@ SEED_DEFAULTS = {
     "overwrite_task_def": True,
     "strict_schema": False,
     "lax": False,
+    "output_warning_kb": 3072,
+    "output_limit_kb": 10240,
     "forward_logs": None,
     "paused": False,
 }
@@ -98,6 +100,8 @@ TEXTS = {
     "poll_timeout": st.integers(0, 5000).map(str) | st.just(""),
     "idle_poll_timeout": st.integers(1, 5000).map(str),
     "timeout": st.sampled_from(["1", "2.5", ".5", " 7. ", ""]),
+    "output_warning_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
+    "output_limit_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
     "forward_logs": st.sampled_from(["INFO", "error", "15", ""]),
 } | {
     option.name: st.sampled_from(["true", "FALSE", "1", "0", "Yes", "no", "on", "oFF"])

@@ -101,6 +101,8 @@ def test_every_option_is_kept():
         "overwrite_task_def": False,
         "strict_schema": True,
         "lax": True,
+        "output_warning_kb": 100,
+        "output_limit_kb": 200,
         "forward_logs": 20,
     }
     worker_task("process_order", task_def=task_def, **given)(greet)

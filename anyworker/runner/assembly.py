@@ -7,6 +7,7 @@ from typing import Any
 from anyworker.errors import DeclarationError
 from anyworker.options import ResolvedWorker
 from anyworker.runner.execution import Executor
+from anyworker.runner.packing import Packer
 from anyworker.runner.threads import RunSync
 from anyworker.values.resolve import BoundCall, resolve_call
 from anyworker.values.signatures import name_of
@@ -53,5 +54,15 @@ def executor_of(
         is_async=worker.is_async,
         timeout=options.timeout,
         run_sync=run_sync,
+        packer=Packer(
+            worker.task_definition_name,
+            run_sync,
+            output_warning=_bytes(options.output_warning_kb),
+            output_limit=_bytes(options.output_limit_kb),
+        ),
         resources=resources,
     )
+
+
+def _bytes(kibibytes: int | None) -> int | None:
+    return None if kibibytes is None else kibibytes * 1024

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from anyworker.conductor.models import Task, TaskStatus
+from anyworker.conductor.models import Task, TaskResult, TaskStatus
 from anyworker.errors import (
     AnyworkerError,
     AuthorizationError,
@@ -107,7 +107,7 @@ class Delivery:
             elif await self._may_send_again(parcel, error, attempts):
                 is_doubtful = is_doubtful or (not parcel.is_terminal and _may_have_worked(error))
             else:
-                self._give_up(parcel, error, attempts)
+                self._give_up(parcel.result, error, attempts)
                 return
             attempts += 1
             try:
@@ -119,9 +119,9 @@ class Delivery:
                 logger.info("Result of task %s accepted at attempt %d", parcel.result.task_id, attempts)
                 return
 
-    def surface(self, parcel: Parcel) -> None:
+    def surface(self, result: TaskResult) -> None:
         """Publish a result whose delivery was cancelled."""
-        self._give_up(parcel, DeliveryCancelled(), 1)
+        self._give_up(result, DeliveryCancelled(), 1)
 
     async def _has_moved_on(self, parcel: Parcel) -> bool:
         """Return whether an IN_PROGRESS whose answer was lost did its work.
@@ -172,9 +172,8 @@ class Delivery:
                 )
                 return
 
-    def _give_up(self, parcel: Parcel, cause: AnyworkerError, attempts: int) -> None:
+    def _give_up(self, result: TaskResult, cause: AnyworkerError, attempts: int) -> None:
         self.undelivered += 1
-        result = parcel.result
         logger.error(
             "Result of task %s (workflow %s, type %s, status %s) could not be delivered, attempts: %d: %s",
             result.task_id,

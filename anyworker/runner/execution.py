@@ -5,10 +5,8 @@ import inspect
 import logging
 import math
 import threading
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -16,8 +14,8 @@ import anyio.lowlevel
 import attrs
 
 from anyworker import context as task_context
-from anyworker.conductor.models import Task, TaskResult
-from anyworker.context import TaskContext, TaskInProgress, TimeLimit
+from anyworker.conductor.models import Task
+from anyworker.context import TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown, StrayCancellation
 from anyworker.policy.cancellation import (
     CancelReason,
@@ -29,28 +27,24 @@ from anyworker.policy.cancellation import (
 )
 from anyworker.policy.outcome import (
     Abandoned,
-    Completed,
     Draft,
     Dropped,
     Failed,
     HandedBack,
-    InProgress,
     Outcome,
-    Returned,
     Terminal,
-    checked,
     failure,
 )
 from anyworker.runner.isolation import in_context
+from anyworker.runner.packing import Packer
+from anyworker.runner.returning import outcome_of
 from anyworker.runner.threads import RunSync
-from anyworker.values.payload import to_output
+from anyworker.runner.tracebacks import traceback_of
+from anyworker.values.collector import without_collections
+from anyworker.values.payload import is_opened_by_its_class
+from anyworker.values.weight import is_heavy
 
 logger = logging.getLogger(__name__)
-
-_OWN_CODE = str(Path(__file__).parents[1])
-
-TRACEBACK_LIMIT = 20_000
-"""Characters of a traceback that go to a task's log."""
 
 T = TypeVar("T")
 
@@ -105,6 +99,8 @@ class Executor:
     timeout: float | None
     """Seconds a call may take, None for any time."""
     run_sync: RunSync
+    packer: Packer
+    """Makes the results ready for the wire."""
     resources: Mapping[str, Any] = attrs.field(factory=dict)
     """What the process's lifespan yielded, for the functions' context."""
     threads: set[int] = attrs.field(factory=set)
@@ -126,14 +122,13 @@ class Executor:
             return known(Dropped(reason) if is_lost else HandedBack())
         if task.external_input_payload_storage_path and not task.input_data:
             return known(_unreadable_input(task))
+        if is_heavy(task.input_data):
+            return self._converted_aside(execution, scope)
         try:
             positional, named = self.call.arguments(task)
         except ConversionError as error:
             return known(Terminal(str(error), error))
-        execution.scope = scope
-        if self.timeout is None:
-            return self._guarded(execution, positional, named)
-        return self._timed(execution, self.timeout, positional, named)
+        return self._called(execution, scope, positional, named)
 
     def cut(self, execution: Execution) -> Outcome:
         """Return the outcome of a call that was cancelled, by its reason."""
@@ -151,6 +146,30 @@ class Executor:
             case Draining() | None:
                 ended = ShutDown()
                 return Failed(str(ended), ended)
+
+    async def _converted_aside(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
+        """Convert an input where the loop need not stand still for it, then call."""
+        execution.scope = scope
+        try:
+            convert = partial(self.call.arguments, execution.draft.task)
+            positional, named = await self.run_sync(partial(without_collections, convert))
+        except ConversionError as error:
+            return Terminal(str(error), error)
+        finally:
+            execution.scope = None
+        return await self._called(execution, scope, positional, named)
+
+    def _called(
+        self,
+        execution: Execution,
+        scope: anyio.CancelScope,
+        positional: tuple[object, ...],
+        named: dict[str, object],
+    ) -> Awaitable[Outcome]:
+        execution.scope = scope
+        if self.timeout is None:
+            return self._guarded(execution, positional, named)
+        return self._timed(execution, self.timeout, positional, named)
 
     async def _timed(
         self,
@@ -186,11 +205,14 @@ class Executor:
                 value = returned.value
                 if inspect.isawaitable(value):
                     value = await in_context(surroundings, _awaited(value))
-            return _outcome_of(value, context, execution.draft.task)
+            if is_opened_by_its_class(value) and is_heavy(value):
+                open_up = partial(outcome_of, value, context, execution.draft.task)
+                return await self.run_sync(partial(without_collections, open_up))
+            return outcome_of(value, context, execution.draft.task)
         except BaseException as error:
             is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
             if anyio.current_effective_deadline() > -math.inf:
-                return _stray(error) if is_cancellation else failure(error, _traceback(error))
+                return _stray(error) if is_cancellation else failure(error, traceback_of(error))
             if is_cancellation:
                 raise
             logger.debug("Raised while cancelled, task %s", execution.draft.task.task_id, exc_info=error)
@@ -235,7 +257,7 @@ class _Returned:
 
 def _stray(error: BaseException) -> Failed:
     stray = StrayCancellation()
-    return Failed(str(stray), stray, _traceback(error))
+    return Failed(str(stray), stray, traceback_of(error))
 
 
 async def _awaited(value: Awaitable[T]) -> T:
@@ -246,18 +268,6 @@ def _may_run_again(task: Task) -> bool:
     return task.task_definition is None or task.retry_count < task.task_definition.retry_count
 
 
-def _traceback(error: BaseException) -> str:
-    """Return the traceback from the user's first frame on, cut in the middle where it is very long."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OWN_CODE):
-        frame = frame.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frame))
-    if len(text) <= TRACEBACK_LIMIT:
-        return text
-    half = TRACEBACK_LIMIT // 2
-    return f"{text[:half]}\n[...]\n{text[-half:]}"
-
-
 def _unreadable_input(task: Task) -> Terminal:
     problem = (
         f"$: the server stored the input outside, at {task.external_input_payload_storage_path}, "
@@ -265,23 +275,3 @@ def _unreadable_input(task: Task) -> Terminal:
     )
     error = ConversionError([problem])
     return Terminal(str(error), error)
-
-
-def _outcome_of(value: object, context: TaskContext, task: Task) -> Outcome:
-    if isinstance(value, TaskInProgress):
-        return InProgress(value.output, value.callback_after_seconds)
-    if isinstance(value, TaskResult):
-        if value.task_id not in {"", task.task_id}:
-            error = ValueError(
-                f"returned a TaskResult of another task: {value.task_id}, while running {task.task_id}"
-            )
-            return Terminal(str(error), error)
-        result = checked(value)
-        result.callback_after_seconds = task_context.callback_seconds(result.callback_after_seconds)
-        return Returned(result)
-    output = to_output(value)
-    if value is None and context.has_output:
-        output = {}
-    if context.callback_after is not None:
-        return InProgress(output, context.callback_after)
-    return Completed(output)

@@ -3,11 +3,9 @@
 import attrs
 
 from anyworker.conductor.models import TaskResult
-from anyworker.context import now_ms
 from anyworker.errors import SerializationError
-from anyworker.policy.outcome import REASON_LIMIT, Sent, describe, to_result
-from anyworker.runner.execution import Execution
-from anyworker.values.payload import encode_result
+from anyworker.policy.outcome import REASON_LIMIT, describe
+from anyworker.values.payload import OUTPUT_LIMIT, encode_result
 
 LOGS_PER_UPDATE = 10
 """Lines of an update that the server keeps."""
@@ -40,19 +38,20 @@ class Parcel:
         return attrs.evolve(self, result=failed, body=encode_result(failed), is_replacement=True)
 
 
-def parcel_of(execution: Execution, outcome: Sent) -> Parcel:
-    """Return what a call came to, ready to be sent."""
-    return pack(to_result(outcome, execution.draft, now_ms=now_ms), execution.wire_poll_count)
+def pack(result: TaskResult, wire_poll_count: int, *, output_limit: int | None = OUTPUT_LIMIT) -> Parcel:
+    """Encode a result; one that JSON or the server cannot hold becomes a failure that names the bad value.
 
-
-def pack(result: TaskResult, wire_poll_count: int) -> Parcel:
-    """Encode a result; one that JSON or the server cannot hold becomes a failure that names the bad value."""
+    Args:
+        result: What the server is told.
+        wire_poll_count: The server's pollCount of the poll that brought the task.
+        output_limit: The most bytes of its output, None for any number.
+    """
     surplus: tuple[str, ...] = ()
     if len(result.logs) > LOGS_PER_UPDATE:
         surplus = tuple(line.log for line in result.logs[LOGS_PER_UPDATE:] if line.log)
         result.logs = result.logs[:LOGS_PER_UPDATE]
     try:
-        return Parcel(result, encode_result(result), wire_poll_count, surplus)
+        return Parcel(result, encode_result(result, output_limit=output_limit), wire_poll_count, surplus)
     except Exception as raised:  # noqa: BLE001 - a value of the user's may run code of the user's
         error = (
             raised if isinstance(raised, SerializationError) else SerializationError("$", describe(raised))

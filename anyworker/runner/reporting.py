@@ -119,7 +119,7 @@ class Reporter:
                 worker_id=self._worker_id,
                 workflow_instance_id=task.workflow_instance_id,
                 duration_ms=(anyio.current_time() - execution.started) * 1000,
-                output_size_bytes=output_size(parcel.result.output_data),
+                output_size_bytes=output_size(parcel.result, parcel.body),
             )
         )
 

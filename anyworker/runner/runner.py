@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.abc
 
-from anyworker.conductor.models import Task
+from anyworker.conductor.models import Task, TaskResult
+from anyworker.context import now_ms
 from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Abandoned, Draft, Dropped, Failed, HandedBack, Outcome
+from anyworker.policy.outcome import Abandoned, Draft, Dropped, Failed, HandedBack, Outcome, to_result
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Execution, Executor, known
-from anyworker.runner.parcel import Parcel, parcel_of
 from anyworker.runner.polling import Identity, PollClient, PollUnderWay
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.slots import Slot, Slots
@@ -254,7 +254,7 @@ class Runner:
 
     async def _settle(self, execution: Execution, outcome: Outcome) -> None:
         """Tell the server what a task came to, and have it in hand no more."""
-        parcel: Parcel | None = None
+        result: TaskResult | None = None
         try:
             if isinstance(outcome, Dropped):
                 self._reporter.dropped(execution, outcome)
@@ -263,7 +263,9 @@ class Runner:
                 self.abandoned.append(execution)
                 self._reporter.abandoned(execution)
                 return
-            parcel = parcel_of(execution, outcome)
+            result = to_result(outcome, execution.draft, now_ms=now_ms)
+            parcel = await self._executor.packer.pack(result, execution.wire_poll_count)
+            result = parcel.result
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:
                 await self._delivery.send_surplus_logs(parcel)
@@ -278,8 +280,8 @@ class Runner:
                 with execution.progress_scope:
                     await self._delivery.deliver(parcel)
         except anyio.get_cancelled_exc_class():
-            if parcel is not None:
-                self._delivery.surface(parcel)
+            if result is not None:
+                self._delivery.surface(result)
             raise
         finally:
             task_id = execution.draft.task.task_id

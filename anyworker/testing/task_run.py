@@ -11,14 +11,15 @@ import anyio.lowlevel
 import attrs
 
 from anyworker.conductor.models import Task
+from anyworker.context import now_ms
 from anyworker.events import Listener, Publisher, TaskRunnerEvent
 from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
-from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome
+from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.execution import Execution
 from anyworker.runner.log_forwarding import forwarding, log_levels
-from anyworker.runner.parcel import parcel_of
+from anyworker.runner.packing import Packer
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
 from anyworker.testing.outcome import TaskOutcome, reported, unsaid
@@ -148,7 +149,7 @@ class TaskRun:
             async with forwarding(log_levels([self._resolved])):
                 with anyio.CancelScope() as scope:
                     outcome = await executor.execute(self._execution, scope)
-            self._outcome = self._told(outcome or executor.cut(self._execution))
+            self._outcome = await self._told(executor.packer, outcome or executor.cut(self._execution))
         finally:
             self._begun.set()
             self._ended.set()
@@ -163,11 +164,12 @@ class TaskRun:
 
         return begin
 
-    def _told(self, outcome: Outcome) -> TaskOutcome:
+    async def _told(self, packer: Packer, outcome: Outcome) -> TaskOutcome:
         execution = self._execution
         if isinstance(outcome, Dropped | Abandoned):
             return unsaid(execution, outcome, self._events, self.task)
-        parcel = parcel_of(execution, outcome)
+        result = to_result(outcome, execution.draft, now_ms=now_ms)
+        parcel = await packer.pack(result, execution.wire_poll_count)
         self._reporter.executed(execution, outcome, parcel)
         return reported(execution, outcome, parcel, self._events, self.task)
 

@@ -19,6 +19,7 @@ from anyworker.errors import SerializationError
 from anyworker.values.custom import CustomType, custom_type
 from anyworker.values.dates import writable
 from anyworker.values.fields import is_named_tuple
+from anyworker.values.order import in_order
 from anyworker.values.paths import item, member
 
 DEPTH_LIMIT = 300
@@ -121,7 +122,7 @@ class _Walk:
         self._around.add(id(value))
         converted = self._members(opened) if isinstance(opened, dict) else self._items(opened)
         self._around.discard(id(value))
-        return _sorted(converted) if isinstance(value, Set) and isinstance(converted, list) else converted
+        return in_order(converted) if isinstance(value, Set) and isinstance(converted, list) else converted
 
     def _encoded(self, value: object, custom: CustomType) -> object:
         try:
@@ -286,17 +287,6 @@ _BY_TYPE: dict[type, Callable[[Any], object]] = {
     int: _integer,
     float: _float,
 }
-
-
-def _sorted(values: list[object]) -> list[object]:
-    """Put the items of a set, which has no order of its own, into the same order in every process."""
-    return sorted(
-        values, key=lambda value: (type(value).__name__, value if _is_ordered(value) else repr(value))
-    )
-
-
-def _is_ordered(value: object) -> bool:
-    return isinstance(value, str | int | float)
 
 
 def _name(value: object) -> str:

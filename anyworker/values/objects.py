@@ -8,7 +8,7 @@ from types import NoneType
 import attrs
 
 from anyworker.values.paths import item, member
-from anyworker.values.scalars import construct
+from anyworker.values.scalars import refused_by_class
 from anyworker.values.shapes import (
     NAMED,
     Convert,
@@ -178,7 +178,12 @@ class ObjectShape:
         if type(value) is not dict:
             raise Misfit.expecting(self.name, value)
         gathered = self.members.gather(value)
-        return gathered if self.build is None else construct(self.build, self.name, **gathered)
+        if self.build is None:
+            return gathered
+        try:
+            return self.build(**gathered)
+        except Exception as error:  # validators and __post_init__ of users may raise anything
+            raise refused_by_class(self.name, error) from error
 
     def schema(self, write: Write) -> Schema:
         """Return the schema of an object, or of an array of its values in order where that fits, too."""

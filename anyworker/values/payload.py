@@ -61,14 +61,22 @@ def to_output(value: object) -> dict[str, Any]:
     return {"result": value} if members is None else members
 
 
-def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> bytes:
+def is_opened_by_its_class(value: object) -> bool:
+    """Whether `to_output` asks the value for all its parts: a model, a registered type, a mapping."""
+    kind = type(value)
+    if kind is dict or kind in _JSON_TYPES:
+        return False
+    return hasattr(kind, "model_dump") or custom_type(kind) is not None or isinstance(value, Mapping)
+
+
+def encode_result(result: TaskResult, *, output_limit: int | None = OUTPUT_LIMIT) -> bytes:
     """Return the JSON of a whole result, certain to be stored by the server as it is.
 
     Reason and log never stand in the way: what cannot be stored in them is written as an escape.
 
     Args:
         result: Output of any values that ``to_jsonable`` knows.
-        output_limit: The most bytes of output.
+        output_limit: The most bytes of output, None for any number.
 
     Raises:
         SerializationError: A part of the output has no place in JSON or on the server, or it is too large.
@@ -79,19 +87,28 @@ def encode_result(result: TaskResult, *, output_limit: int = OUTPUT_LIMIT) -> by
         # The annotation says dict; users fill results in by hand all the same.
         output = {} if output is None else to_jsonable(to_output(output))  # type: ignore[redundant-expr,assignment]
         body = _encode(_storable(result, output))
-    if len(body) > output_limit // 3:  # as the server counts, four bytes may be twelve
+    # As the server counts, four bytes may be twelve.
+    if output_limit is not None and len(body) > output_limit // 3:
         _check_size(output, output_limit)
     return body
 
 
-def output_size(output: Mapping[str, object]) -> int:
-    """Return the length in bytes of the JSON of an output that ``encode_result`` takes."""
-    try:
-        body = _encode(output)
-        is_unaltered = _decode(body) == output
-    except Exception:  # noqa: BLE001 - as in _encode_unaltered
-        is_unaltered = False
-    return len(body if is_unaltered else _encode(to_jsonable(output)))
+def output_size(result: TaskResult, body: bytes) -> int:
+    """Return how many bytes of an encoded result are its output."""
+    return _sizes(result, body)[0]
+
+
+def size_on_server(result: TaskResult, body: bytes) -> int:
+    """Return how many bytes the output of an encoded result has when the server writes it, floats apart."""
+    size, longer = _sizes(result, body)
+    return size + longer
+
+
+def _sizes(result: TaskResult, body: bytes) -> tuple[int, int]:
+    envelope = _encode(_storable(result, {}))
+    if len(body) == len(envelope):  # an empty output is left out
+        return 2, 0
+    return len(body) - len(envelope) - len('"outputData":,'), _lengthening(body) - _lengthening(envelope)
 
 
 def _encode_unaltered(result: TaskResult) -> bytes | None:
@@ -188,15 +205,20 @@ def _check_size(output: dict[str, Any], limit: int) -> None:
     (``1e-7`` is ``1.0E-7``, ``12345678.5`` is ``1.23456785E7``).
     """
     encoded = _encode(output)
-    size = len(encoded) + 8 * sum(
-        encoded.count(lead) for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
-    )
+    size = len(encoded) + _lengthening(encoded)
     if size <= limit < 2 * size:
         size += 3 * _count_long_floats(output)
     if size > limit:
-        megabytes, limit_mebibytes = size / 1e6, limit / 2**20
-        reason = f"the output has {megabytes:.1f} MB; the server's limit is {limit_mebibytes:g} MiB"
+        reason = (
+            f"the output has {size / 1e6:.1f} MB ({size} bytes), above output_limit_kb={limit / 1024:g}: "
+            "store it elsewhere and return where it is"
+        )
         raise SerializationError("$", reason)
+
+
+def _lengthening(body: bytes) -> int:
+    """Return how many bytes more the server's form has: characters beyond the BMP are two escapes there."""
+    return 8 * sum(body.count(lead) for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4"))
 
 
 def _count_long_floats(output: dict[str, Any]) -> int:

@@ -22,7 +22,8 @@ from anyworker.values.dates import in_full, is_finer_than_microseconds
 from anyworker.values.shapes import JSON_TYPES, Convert, Leaf, Misfit, Schema
 
 _BASE64 = re.compile(notations.BASE64)
-_DECIMAL = re.compile(notations.DECIMAL)
+_DECIMAL = re.compile(notations.DECIMAL.replace("+(", "++(").replace("+)", "++)").replace("*)", "*+)"))
+"""Possessive where Python can be told so: nothing is tried again in a text of a million digits."""
 _INTEGER_KEY = re.compile(notations.INTEGER_KEY)
 _LONGEST_TEXT = 1000
 """Characters of a date or duration; zeros may follow a fraction without end."""
@@ -104,17 +105,21 @@ def made_from(kind: type, base: Leaf) -> Leaf:
     return Leaf(kind.__name__, base.form, accepts, convert, own_schema=base.own_schema)
 
 
-def construct(build: Callable[..., object], name: str, /, *arguments: object, **members: object) -> object:
-    """Call a constructor of the user's; whatever it raises says that the value is bad.
+def refused_by_class(name: str, error: Exception) -> Misfit:
+    """Return what says that a class does not take a value that its parts are fit for."""
+    return Misfit([("", f"not a valid {name}: {str(error) or type(error).__name__}")])
+
+
+def construct(build: Callable[[Any], object], name: str, value: object) -> object:
+    """Make something of the user's from one value; whatever that raises says that the value is bad.
 
     Raises:
         Misfit: The constructor raised.
     """
     try:
-        return build(*arguments, **members)
-    except Exception as error:  # validators and __post_init__ of users may raise anything
-        reason = str(error) or type(error).__name__
-        raise Misfit([("", f"not a valid {name}: {reason}")]) from error
+        return build(value)
+    except Exception as error:
+        raise refused_by_class(name, error) from error
 
 
 def made_by(kind: type, custom: CustomType) -> Leaf:

@@ -78,7 +78,8 @@ class Misfit(Exception):
         """Say what was expected and quote the scalar that cannot be read as that."""
         if not isinstance(text, str | float | bool):
             return cls.expecting(name, text)
-        quoted = repr(text) if len(repr(text)) <= 60 else f"{text!r:.57}..."
+        quoted = repr(text[:61] if isinstance(text, str) else text)
+        quoted = quoted if len(quoted) <= 60 else f"{quoted[:57]}..."
         return cls([("", f"expected {name}, got {kind(text)} {quoted}")])
 
     def below(self, step: str) -> list[Problem]:

@@ -74,9 +74,10 @@ class UnionShape:
             try:
                 converted = self._first_fit(value, options)
             except Misfit as misfit:
-                converted = misfit
+                # Not the exception itself: its traceback has this very frame, and that would be a cycle.
+                converted = _Refused(misfit.problems)
             self._tried[place] = converted
-        if isinstance(converted, Misfit):
+        if isinstance(converted, _Refused):
             raise Misfit(converted.problems)
         return converted
 
@@ -87,27 +88,32 @@ class UnionShape:
     def _first_fit(self, value: object, options: tuple[Shape, ...]) -> object:
         if isinstance(value, dict):
             options = _closest_first(options, value)
-        refusals: list[tuple[Shape, Misfit]] = []
+        refusals: list[tuple[Shape, list[Problem]]] = []
         for option in options:
             try:
                 return option.convert(value)
             except Misfit as misfit:
-                refusals.append((option, misfit))
+                refusals.append((option, misfit.problems))
         if not refusals or not isinstance(value, dict | list):
             raise Misfit.reading(self.name, value)
         raise Misfit(_problems_of_all(refusals))
 
 
-def _problems_of_all(refusals: list[tuple[Shape, Misfit]]) -> list[Problem]:
+@attrs.frozen(eq=False)
+class _Refused:
+    problems: list[Problem]
+
+
+def _problems_of_all(refusals: list[tuple[Shape, list[Problem]]]) -> list[Problem]:
     """List what every option has against the value once, the rest with the option."""
-    shared = dict.fromkeys(refusals[0][1].problems)
-    for _, misfit in refusals[1:]:
-        others = set(misfit.problems)
+    shared = dict.fromkeys(refusals[0][1])
+    for _, problems in refusals[1:]:
+        others = set(problems)
         shared = {problem: None for problem in shared if problem in others}
     own = [
         (path, f"{message} (to be {option.name})")
-        for option, misfit in refusals
-        for path, message in misfit.problems
+        for option, problems in refusals
+        for path, message in problems
         if (path, message) not in shared
     ]
     return [*shared, *own][:PROBLEM_LIMIT]

@@ -19,7 +19,7 @@ import pytest
 
 from anyworker.conductor.models import TaskExecLog, TaskResult
 from anyworker.errors import SerializationError
-from anyworker.values.payload import OUTPUT_LIMIT, encode_result, output_size, to_output
+from anyworker.values.payload import OUTPUT_LIMIT, encode_result, output_size, size_on_server, to_output
 
 
 class Color(enum.Enum):
@@ -325,11 +325,13 @@ def test_keys_up_to_the_servers_limit_are_sent() -> None:
 def test_output_beyond_the_servers_limit_is_refused_with_its_size() -> None:
     fitting = "x" * (OUTPUT_LIMIT - len('{"result":""}'))
     assert len(encode_result(result_of(fitting))) > OUTPUT_LIMIT
-    with pytest.raises(
-        SerializationError, match=r"^\$: the output has 12\.3 MB; the server's limit is 10 MiB$"
-    ):
+    with pytest.raises(SerializationError) as caught:
         encode_result(result_of("x" * 12_300_000))
-    with pytest.raises(SerializationError, match=r"the server's limit is 10 MiB"):
+    assert str(caught.value) == (
+        "$: the output has 12.3 MB (12300013 bytes), above output_limit_kb=10240: "
+        "store it elsewhere and return where it is"
+    )
+    with pytest.raises(SerializationError, match="above output_limit_kb=10240"):
         encode_result(result_of(fitting + "x"))
 
 
@@ -343,7 +345,7 @@ def test_size_is_counted_as_the_server_writes_floats_with_an_exponent() -> None:
     for fitting in (1.25, 0.0, 1234.5):
         assert encode_result(result_of({"result": [[fitting] * (count * 5 // 7)]}), output_limit=1000)
     for longer_there in (1e-7, -1e99):
-        with pytest.raises(SerializationError, match=r"the server's limit is"):
+        with pytest.raises(SerializationError, match="above output_limit_kb"):
             encode_result(result_of({"result": [[longer_there] * (count * 5 // 6)]}), output_limit=1000)
 
 
@@ -351,6 +353,7 @@ def test_output_limit_is_the_callers() -> None:
     with pytest.raises(SerializationError, match=r"0\.0 MB"):
         encode_result(result_of({"a": (1, 2, 3)}), output_limit=12)
     assert encode_result(result_of({"a": (1, 2, 3)}), output_limit=13)
+    assert encode_result(result_of("x" * 12_300_000), output_limit=None)
 
 
 def test_reason_and_log_never_stand_in_the_way() -> None:
@@ -397,9 +400,17 @@ def test_whole_result_is_on_the_wire() -> None:
     }
 
 
-def test_output_size_is_the_length_of_the_json() -> None:
-    assert output_size({}) == 2
-    assert output_size({"a": "é"}) == len('{"a":"é"}'.encode())
-    assert output_size({"a": (1, Point(1, 2))}) == len('{"a":[1,{"x":1,"y":2}]}')
-    with pytest.raises(SerializationError):
-        output_size({"a": float("nan")})
+@pytest.mark.parametrize(
+    ("output", "size", "longer"),
+    [
+        ({}, 2, 0),
+        ({"a": "é"}, len('{"a":"é"}'.encode()), 0),
+        ({"a": (1, Point(1, 2))}, len('{"a":[1,{"x":1,"y":2}]}'), 0),
+        ({"\U0001f600": ["\U0001f600"]}, len('{"😀":["😀"]}'.encode()), 16),
+    ],
+)
+def test_output_size_is_the_length_of_the_json(output: dict[str, Any], size: int, longer: int) -> None:
+    result = result_of(output, reason_for_incompletion="\U0001f600", logs=[TaskExecLog(log="\x00")])
+    body = encode_result(result)
+    assert output_size(result, body) == size
+    assert size_on_server(result, body) == size + longer
