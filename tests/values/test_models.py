@@ -118,11 +118,11 @@ def sent(value: object) -> bytes:
 
 
 def test_model_is_the_output_or_a_part_of_it() -> None:
-    assert b'"outputData":{"size":1,"full_name":"Ada","at":null}' in sent(Large(size=1, fullName="Ada"))
+    assert b'"outputData":{"size":1,"fullName":"Ada","at":null}' in sent(Large(size=1, fullName="Ada"))
     assert b'"outputData":{"models":[{"size":1}]}' in sent({"models": [Small(size=1)]})
     assert b'"outputData":{"result":[1]}' in sent(Numbers([1]))
 
 
 def test_model_that_the_server_cannot_store_is_refused_by_its_path() -> None:
-    with pytest.raises(SerializationError, match=r"^\$\.a\[0\]\.full_name: the character U\+0000"):
+    with pytest.raises(SerializationError, match=r"^\$\.a\[0\]\.fullName: the character U\+0000"):
         sent({"a": [Large(size=1, fullName="a\x00")]})
