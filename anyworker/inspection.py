@@ -10,11 +10,11 @@ from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
 from anyworker.errors import AnyworkerError
 from anyworker.events import Publisher
-from anyworker.fleet.declarations import declared
+from anyworker.fleet.declarations import declared, merged
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.serving import resolve_workers
 from anyworker.options import ResolvedWorker
-from anyworker.runner.registration import Declared, Registrar
+from anyworker.runner.registration import Registrar
 
 
 @attrs.frozen
@@ -58,15 +58,10 @@ def describe(resolved: ResolvedWorker) -> dict[str, Any]:
 
 def definitions(workers: Sequence[ResolvedWorker]) -> dict[str, Any]:
     """Return for each task type the schemas and the definition that registration would send."""
-    found: dict[str, Any] = {}
-    for resolved in workers:
-        said: Declared = declared(resolved)
-        found[said.task_type] = {
-            "input": said.input_schema,
-            "output": said.output_schema,
-            "taskDef": said.said(),
-        }
-    return found
+    return {
+        said.task_type: {"input": said.input_schema, "output": said.output_schema, "taskDef": said.said()}
+        for said in merged(workers)
+    }
 
 
 async def examine(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, Unpack
 
 import attrs
+import msgspec
 
 from anyworker.conductor.models import TaskDef
 from anyworker.errors import DeclarationError
@@ -203,6 +204,11 @@ def _check_declaration(name: object, task_def: object, options: Settings) -> dic
         problems.insert(0, name_problem)
     if task_def is not None and not isinstance(task_def, TaskDef):
         problems.append(f"task_def={shown(task_def)}: expected a TaskDef or None")
+    elif task_def is not None:
+        try:
+            msgspec.convert(msgspec.to_builtins(task_def), TaskDef)
+        except (msgspec.ValidationError, TypeError, ValueError) as error:
+            problems.append(f"task_def={shown(task_def)}: expected fields of their types: {error}")
     if problems:
         prefix = f"worker {name!r}: " if name_problem is None else ""
         raise DeclarationError([prefix + problem for problem in problems])

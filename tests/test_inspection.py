@@ -10,8 +10,11 @@ from anyworker import Configuration, TaskDef, Worker
 from anyworker.cli import main
 from anyworker.client import ConductorClient
 from anyworker.devserver import DevServer
+from anyworker.events import Publisher
+from anyworker.fleet.declarations import declarations
 from anyworker.inspection import Finding, examine
 from anyworker.options import resolve_all
+from anyworker.runner.registration import Registrar
 
 MODULE = """
 from anyworker import TaskDef, worker_task
@@ -84,6 +87,17 @@ async def test_doctor_tells_what_the_server_lacks_and_what_differs() -> None:
     assert "a start registers it" in differing.report
     kept = await found(server, overwrite_task_def=False)
     assert "leaves alone" in kept.report
+
+
+async def test_doctor_reads_schemas_that_are_in_a_registry() -> None:
+    server = DevServer(flavor="orkes")
+    configuration = Configuration(server_api_url="http://dev/api", transport=server.transport())
+    worker = Worker("charge", lambda amount: amount, register_task_def=True)
+    workers = resolve_all([worker], {}).workers
+    async with ConductorClient(configuration) as client:
+        await Registrar(client, Publisher(), declarations(workers)).run()
+    [finding] = await examine(workers, configuration)
+    assert finding.report == "the server's definition is the code's"
 
 
 async def test_doctor_finds_a_definition_that_the_server_would_refuse() -> None:

@@ -186,6 +186,9 @@ def test_failed_declaration_registers_nothing():
         ("overwrite_task_def", None),
         ("strict_schema", 0),
         ("task_def", {"name": "greet"}),
+        ("task_def", TaskDef(name="greet", retry_count="3")),  # type: ignore[arg-type] # that is the point
+        ("task_def", TaskDef(name="greet", retry_logic="NEVER")),  # type: ignore[arg-type] # that is the point
+        ("task_def", TaskDef(name="greet", input_template={"now": object()})),
     ],
 )
 @pytest.mark.parametrize("declare", [worker_task, lambda name, **options: Worker(name, greet, **options)])

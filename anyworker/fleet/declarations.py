@@ -1,23 +1,44 @@
 """What the code says of its task types, for the server to know."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from anyworker.conductor.models import TaskResult
+import msgspec
+
+from anyworker.conductor.models import TaskDef, TaskResult
 from anyworker.context import TaskInProgress
+from anyworker.errors import ConfigurationError
 from anyworker.options import ResolvedWorker
 from anyworker.runner.assembly import call_of
 from anyworker.runner.registration import Declared
 from anyworker.values.returns import resolve_return
 from anyworker.values.schema import input_schema, output_schema
 
+logger = logging.getLogger(__name__)
+
 
 def declarations(workers: Iterable[ResolvedWorker]) -> list[Declared]:
-    """Return what is to be registered, of several workers of one task type the first one's."""
-    found: dict[str, Declared] = {}
+    """Return what is to be registered, one for each task type.
+
+    Workers of one task type, each of its own domain, share its definition: what their templates say is put
+    together, the schemas are the first one's.
+
+    Raises:
+        ConfigurationError: Templates that contradict each other; all fields are named.
+    """
+    return merged(resolved for resolved in workers if resolved.options.register_task_def)
+
+
+def merged(workers: Iterable[ResolvedWorker]) -> list[Declared]:
+    """Return what the code says of each task type, as `declarations` does, registered or not."""
+    by_type: dict[str, list[ResolvedWorker]] = {}
     for resolved in workers:
-        if resolved.options.register_task_def:
-            found.setdefault(resolved.worker.task_definition_name, declared(resolved))
-    return list(found.values())
+        by_type.setdefault(resolved.worker.task_definition_name, []).append(resolved)
+    problems = [problem for group in by_type.values() for problem in _contradictions(group)]
+    if problems:
+        raise ConfigurationError(problems)
+    return [_of_group(group) for group in by_type.values()]
 
 
 def declared(resolved: ResolvedWorker) -> Declared:
@@ -35,3 +56,47 @@ def declared(resolved: ResolvedWorker) -> Declared:
         output_schema=output_schema(returned),
         overwrite=resolved.options.overwrite_task_def,
     )
+
+
+def _of_group(group: Sequence[ResolvedWorker]) -> Declared:
+    first, *others = (declared(resolved) for resolved in group)
+    for resolved, other in zip(group[1:], others, strict=True):
+        if (other.input_schema, other.output_schema) != (first.input_schema, first.output_schema):
+            logger.warning(
+                "Task type %r is registered with the schemas of %s; those of %s differ",
+                first.task_type,
+                group[0].worker.origin,
+                resolved.worker.origin,
+            )
+    fields = {name: value for resolved in group for name, value in _said(resolved).items()}
+    return Declared(
+        task_type=first.task_type,
+        template=TaskDef(**{**fields, "name": first.task_type}) if fields else None,
+        input_schema=first.input_schema,
+        output_schema=first.output_schema,
+        overwrite=all(resolved.options.overwrite_task_def for resolved in group),
+    )
+
+
+def _contradictions(group: Sequence[ResolvedWorker]) -> list[str]:
+    said: dict[str, tuple[Any, ResolvedWorker]] = {}
+    problems: list[str] = []
+    for resolved in group:
+        for name, value in _said(resolved).items():
+            found, source = said.setdefault(name, (value, resolved))
+            if found != value and name != "name":
+                problems.append(
+                    f"task type {resolved.worker.task_definition_name!r} has one definition for all domains, "
+                    f"but its task_defs say {name}={found!r} ({source.worker.origin}) and {name}={value!r} "
+                    f"({resolved.worker.origin}): say the same, or leave it to one of them"
+                )
+    return problems
+
+
+def _said(resolved: ResolvedWorker) -> dict[str, Any]:
+    """Return the fields that a worker's template sets."""
+    template = resolved.worker.task_def
+    if template is None:
+        return {}
+    fields = msgspec.structs.asdict(template)
+    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}

@@ -39,29 +39,49 @@ def plan_registration(
         RegistrationRefused: The server would refuse the outcome.
     """
     if existing is None:
-        _check_timeouts(said, {})
+        _check(said, {})
         return Registration("created", dict(said))
     if not overwrite:
         return Registration("kept")
     changes = {
-        key: (existing.get(key), value) for key, value in said.items() if not _holds(existing.get(key), value)
+        key: (existing.get(key), value)
+        for key, value in said.items()
+        if not _holds(key, existing.get(key), value)
     }
     if not changes:
         return Registration("unchanged")
-    _check_timeouts(said, existing)
+    _check(said, existing)
     return Registration("updated", {**existing, **said}, changes)
 
 
-def _holds(found: object, said: object) -> bool:
+def _holds(field: str, found: object, said: object) -> bool:
     """Whether the server has what is said; it adds fields of its own to a schema."""
-    if isinstance(found, Mapping) and isinstance(said, Mapping) and "data" in said:
-        return all(found.get(key) == value for key, value in said.items())
+    if field in _SCHEMAS and isinstance(found, Mapping) and isinstance(said, Mapping):
+        has_other_data = "data" not in said and found.get("data")
+        return not has_other_data and all(found.get(key) == value for key, value in said.items())
     return found == said
 
 
-def _check_timeouts(said: Mapping[str, Any], existing: Mapping[str, Any]) -> None:
-    """Refuse what the server would: each limit must be within the one around it."""
-    name = said.get("name")
+_SCHEMAS = frozenset({"inputSchema", "outputSchema"})
+_MINIMA = {
+    "retryCount": 0,
+    "backoffScaleFactor": 1,
+    "maxRetryDelaySeconds": 0,
+    "backoffJitterMs": 0,
+    "pollTimeoutSeconds": 0,
+    "responseTimeoutSeconds": 1,
+    "totalTimeoutSeconds": 0,
+}
+"""The server's rules for single fields."""
+
+
+def _check(said: Mapping[str, Any], existing: Mapping[str, Any]) -> None:
+    """Refuse what the server would: values that are too low, limits beyond the one around them."""
+    problems = [
+        f"{field}={said[field]} is below {least}, which the server refuses"
+        for field, least in _MINIMA.items()
+        if isinstance(said.get(field), int) and said[field] < least
+    ]
     for inner, outer, default in (
         ("responseTimeoutSeconds", "timeoutSeconds", DEFAULT_RESPONSE_TIMEOUT),
         ("timeoutSeconds", "totalTimeoutSeconds", 0),
@@ -69,16 +89,16 @@ def _check_timeouts(said: Mapping[str, Any], existing: Mapping[str, Any]) -> Non
         low, low_source = _found(inner, said, existing, default)
         high, high_source = _found(outer, said, existing, 0)
         if 0 < high < low:
-            reason = (
+            problems.append(
                 f"{inner}={low} ({low_source}) is above {outer}={high} ({high_source}), which the server "
                 f"refuses; say both in task_def, {inner} no higher than {outer}"
             )
-            raise RegistrationRefused(str(name), reason)
+    if problems:
+        raise RegistrationRefused(str(said.get("name")), "; ".join(problems))
 
 
 def _found(field: str, said: Mapping[str, Any], existing: Mapping[str, Any], default: int) -> tuple[int, str]:
-    if field in said:
-        return said[field], "the code's"
-    if field in existing:
-        return existing[field], "the one on the server"
+    for source, fields in (("the code's", said), ("the one on the server", existing)):
+        if isinstance(value := fields.get(field), int):
+            return value, source
     return default, "the server's default"

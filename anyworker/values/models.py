@@ -13,6 +13,7 @@ from anyworker.values.scalars import ANY, construct
 from anyworker.values.shapes import JSON_TYPES, Misfit, Problem, Schema, Write
 
 _REFERENCE = "#/$defs/"
+_TYPES: Mapping[type, str] = {dict: "object", list: "array"}
 _WORDS = frozenset({"title", "description"})
 
 
@@ -56,14 +57,11 @@ class ModelShape:
 
     def _unknown(self, schema: Any, value: object) -> Iterator[Problem]:
         """Find the keys for which objects in the schema have no property, and nothing else either."""
-        if not isinstance(schema, dict):
-            return
-        if isinstance(reference := schema.get("$ref"), str):
-            definitions = self.own_schema.get("$defs", {})
-            yield from self._unknown(definitions.get(reference.removeprefix(_REFERENCE)), value)
-        for options in (schema.get("anyOf"), schema.get("oneOf")):
-            if options:
-                yield from min(([*self._unknown(option, value)] for option in options), key=len)
+        schema = self._referred(schema)
+        for word in ("anyOf", "oneOf"):
+            options = [self._referred(option) for option in schema.get(word, ())]
+            meant = [option for option in options if option.get("type") in {None, _TYPES.get(type(value))}]
+            yield from min(([*self._unknown(option, value)] for option in meant), key=len, default=())
         if isinstance(value, list):
             for place, (part, within) in enumerate(_items(schema, value)):
                 yield from ((item(place) + path, problem) for path, problem in self._unknown(within, part))
@@ -75,6 +73,11 @@ class ModelShape:
                     continue
                 within = known.get(key, schema.get("additionalProperties"))
                 yield from ((member(key) + path, problem) for path, problem in self._unknown(within, part))
+
+    def _referred(self, schema: Any) -> Schema:
+        while isinstance(schema, dict) and isinstance(reference := schema.get("$ref"), str):
+            schema = self.own_schema.get("$defs", {}).get(reference.removeprefix(_REFERENCE))
+        return schema if isinstance(schema, dict) else {}
 
 
 def model_shape(kind: type, *, is_strict: bool, is_output: bool) -> ModelShape:

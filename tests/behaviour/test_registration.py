@@ -1,16 +1,16 @@
 """Task definitions and schemas come to the server while the workers poll already."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from stage import Stage, stage
+from stage import Hook, Stage, stage
 
 from anyworker import Task, TaskDef, TaskRunnerEventsListener, Worker
 from anyworker.devserver import DevServer
-from anyworker.errors import NotFoundError
+from anyworker.errors import ConfigurationError, NotFoundError
 from anyworker.events import TaskDefRegistered, TaskDefRegistrationFailure
 
 pytestmark = pytest.mark.virtual_time
@@ -44,11 +44,13 @@ def charging(
     return Worker("charge", function, task_def=task_def, register_task_def=True, **options)
 
 
-async def registered(server: DevServer, worker: Worker, **options: Any) -> Event:
-    """Run a worker until its definition is registered, or is not."""
+async def registered(
+    server: DevServer, worker: Worker, *, others: Sequence[Worker] = (), **options: Any
+) -> Event:
+    """Run workers until a definition is registered, or is not."""
     hearing = Hearing()
     with anyio.fail_after(300):
-        async with stage(worker, server=server, event_listeners=[hearing], inline=True, **options):
+        async with stage(worker, *others, server=server, event_listeners=[hearing], inline=True, **options):
             await hearing.heard.wait()
     return hearing.events[0]
 
@@ -174,17 +176,108 @@ async def test_worker_polls_while_the_registration_fails() -> None:
     assert "not today" in str(hearing.events[0].cause)
 
 
-async def test_registration_waits_for_a_server_that_comes_later() -> None:
-    server, hearing = DevServer(), Hearing()
-    opens_at = anyio.current_time() + 20
+def closed_for(seconds: float, answer: httpx.Response | None) -> Hook:
+    """Refuse what has to do with definitions for a while; None as the answer drops the connection."""
+    opens_at = anyio.current_time() + seconds
 
-    async def closed(request: httpx.Request) -> httpx.Response | None:
-        if anyio.current_time() < opens_at:
-            raise httpx.ConnectError("closed")
-        return None
+    async def refuse(request: httpx.Request) -> httpx.Response | None:
+        if anyio.current_time() >= opens_at or "/metadata/" not in request.url.path:
+            return None
+        if answer is None:
+            message = "closed"
+            raise httpx.ConnectError(message)
+        return answer
 
-    with anyio.fail_after(300):
-        async with stage(charging(), server=server, hook=closed, event_listeners=[hearing], inline=True):
-            await hearing.heard.wait()
-    assert isinstance(hearing.events[0], TaskDefRegistered)
+    return refuse
+
+
+def refusal(status: int) -> httpx.Response:
+    return httpx.Response(status, json={"status": status, "message": "not now"})
+
+
+@pytest.mark.parametrize("answer", [None, refusal(500), refusal(429)], ids=["down", "500", "429"])
+async def test_registration_waits_for_a_server_that_comes_later(answer: httpx.Response | None) -> None:
+    server = DevServer()
+    event = await registered(server, charging(), hook=closed_for(20, answer))
+    assert isinstance(event, TaskDefRegistered)
     assert (await definition(server))["name"] == "charge"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer"),
+    [(1000, None), (1000, refusal(500)), (30, refusal(401))],
+    ids=["down", "500", "401"],
+)
+async def test_a_failure_that_was_told_may_be_mended_later(
+    seconds: float, answer: httpx.Response | None
+) -> None:
+    server, hearing = DevServer(), Hearing()
+    hook = closed_for(seconds, answer)
+    with anyio.fail_after(3000):
+        async with stage(charging(), server=server, hook=hook, event_listeners=[hearing], inline=True):
+            await hearing.heard.wait()
+            hearing.heard = anyio.Event()
+            await hearing.heard.wait()
+    assert [type(event) for event in hearing.events] == [TaskDefRegistrationFailure, TaskDefRegistered]
+    assert (await definition(server))["name"] == "charge"
+
+
+async def test_a_definition_that_is_refused_does_not_hold_up_the_others() -> None:
+    server, hearing = DevServer(), Hearing()
+
+    async def slow(request: httpx.Request) -> httpx.Response | None:
+        return refusal(500) if request.url.path.endswith("/charge") else None
+
+    other = Worker("other", charge, register_task_def=True)
+    with anyio.fail_after(5):
+        async with stage(charging(), other, server=server, hook=slow, event_listeners=[hearing], inline=True):
+            await hearing.heard.wait()
+    assert [event.task_type for event in hearing.events] == ["other"]
+
+
+async def test_second_start_changes_nothing_in_a_registry_either() -> None:
+    server = DevServer(flavor="orkes")
+    await registered(server, charging())
+    event = await registered(server, charging())
+    assert isinstance(event, TaskDefRegistered)
+    assert event.outcome == "unchanged"
+    event = await registered(server, charging(strict_schema=True))
+    assert isinstance(event, TaskDefRegistered)
+    assert (event.outcome, event.changed_fields) == ("updated", ("inputSchema",))
+
+
+async def test_a_schema_that_the_template_says_is_not_replaced() -> None:
+    server, own = DevServer(), {"name": "mine", "version": 2, "type": "JSON"}
+    await registered(server, charging(TaskDef(name="charge", input_schema=own)))
+    found = await definition(server)
+    assert found["inputSchema"]["name"] == "mine"
+    assert found["outputSchema"]["name"] == "charge_output"
+
+
+def in_domains(first: TaskDef | None, second: TaskDef | None) -> list[Worker]:
+    return [charging(first, domain="a"), charging(second, domain="b")]
+
+
+async def test_workers_of_one_type_put_their_templates_together() -> None:
+    server = DevServer()
+    first, second = in_domains(
+        TaskDef(name="charge", retry_count=7), TaskDef(name="x", retry_delay_seconds=2)
+    )
+    event = await registered(server, first, others=[second])
+    assert isinstance(event, TaskDefRegistered)
+    found = await definition(server)
+    assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 2)
+
+
+async def test_templates_that_contradict_each_other_stop_the_start() -> None:
+    workers = in_domains(TaskDef(name="charge", retry_count=7), TaskDef(name="charge", retry_count=2))
+    with pytest.raises(ConfigurationError, match=r"retry_count=7 .* retry_count=2"):
+        async with stage(*workers, inline=True):
+            pass
+
+
+async def test_schemas_that_differ_between_domains_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    server, other = DevServer(), charging(domain="b", function=lambda other: other)
+    await registered(server, charging(domain="a"), others=[other])
+    assert "'charge' is registered with the schemas of" in caplog.text
+    assert (await definition(server))["inputSchema"]["data"]["required"] == ["order"]

@@ -83,6 +83,14 @@ def test_limits_that_contradict_each_other_are_named_with_their_sources(
     assert "'t'" in str(caught.value)
 
 
+def test_everything_that_the_server_would_refuse_is_named_at_once() -> None:
+    said = {"retryCount": -1, "responseTimeoutSeconds": 0, "timeoutSeconds": 9, "totalTimeoutSeconds": 8}
+    with pytest.raises(RegistrationRefused) as caught:
+        plan_registration({**said, "name": "t"}, {"pollTimeoutSeconds": None}, overwrite=True)
+    for problem in ("retryCount=-1 is below 0", "responseTimeoutSeconds=0 is below 1", "timeoutSeconds=9"):
+        assert problem in str(caught.value)
+
+
 def test_limits_that_are_equal_or_none_are_fine() -> None:
     said = {"name": "t", "timeoutSeconds": 5, "responseTimeoutSeconds": 5, "totalTimeoutSeconds": 0}
     assert plan_registration(said, None, overwrite=True).outcome == "created"

@@ -307,7 +307,7 @@ def test_a_models_tuples_are_written_as_draft_07_has_them() -> None:
 def test_a_strict_model_refuses_what_it_would_ignore() -> None:
     model = a_model(
         properties={
-            "part": {"$ref": "#/$defs/Part"},
+            "part": {"anyOf": [{"$ref": "#/$defs/Part"}, NULL]},
             "parts": {"type": "array", "items": {"$ref": "#/$defs/Part"}},
         },
         **{"$defs": {"Part": {"type": "object", "properties": {"id": INTEGER}}}},
