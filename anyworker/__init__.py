@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from anyworker.fleet.discovery import WorkerLoader, auto_discover_workers, scan_for_workers
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
+    from anyworker.observe.collector import MetricsCollector, PrometheusMetricsCollector
+    from anyworker.observe.settings import MetricsSettings
     from anyworker.values.custom import register_type
     from anyworker.values.markers import FromLifespan, WholeInput
     from anyworker.worker import Worker, worker_task
@@ -37,10 +39,13 @@ __all__ = [
     "ConfigurationError",
     "FromLifespan",
     "LifespanError",
+    "MetricsCollector",
+    "MetricsSettings",
     "NonRetryableException",
     "PollCompleted",
     "PollFailure",
     "PollStarted",
+    "PrometheusMetricsCollector",
     "Task",
     "TaskContext",
     "TaskDef",
@@ -88,6 +93,8 @@ _HOMES = {
     "anyworker.fleet.discovery": ("WorkerLoader", "auto_discover_workers", "scan_for_workers"),
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),
+    "anyworker.observe.collector": ("MetricsCollector", "PrometheusMetricsCollector"),
+    "anyworker.observe.settings": ("MetricsSettings",),
     "anyworker.values.custom": ("register_type",),
     "anyworker.values.markers": ("FromLifespan", "WholeInput"),
     "anyworker.worker": ("Worker", "worker_task"),

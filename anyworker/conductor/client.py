@@ -1,6 +1,6 @@
 """One method per endpoint: tasks here, definitions and workflows in `workflows`."""
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,13 +48,19 @@ class ConductorClient(WorkflowCalls):
     Args:
         configuration: Which server, and how to reach it; by default from the environment.
         exchange: Carries the requests instead of what the configuration says; left open at the end.
+        around: Makes, of what carries the requests and the path of the API's URL, what they go through.
     """
 
     def __init__(
-        self, configuration: Configuration | None = None, *, exchange: Exchange | None = None
+        self,
+        configuration: Configuration | None = None,
+        *,
+        exchange: Exchange | None = None,
+        around: Callable[[Exchange, str], Exchange] | None = None,
     ) -> None:
         self.configuration = Configuration() if configuration is None else configuration
         self._given = exchange
+        self._around = around
         self._exchange: Exchange | None = None
         self._opened: Calls | None = None
         self._timeouts = timeouts(self.configuration)
@@ -67,7 +73,10 @@ class ConductorClient(WorkflowCalls):
         exchange = self._given
         if exchange is None:
             exchange = self._exchange = await open_exchange(configuration)
-        wire = Wire(exchange, api_url(configuration), self._timeouts)
+        api = api_url(configuration)
+        if self._around is not None:
+            exchange = self._around(exchange, api.prefix)
+        wire = Wire(exchange, api, self._timeouts)
         headers = header_lines(configuration.headers)
         fetch = token_fetcher(configuration, wire, headers)
         ttl = configuration.auth_token_ttl_min * 60.0

@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import gc
 import logging
+import math
 import os
 import select
 import signal
@@ -18,9 +19,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
@@ -30,12 +32,27 @@ from anyworker.fleet.link import Link
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.logs import follow_logs
 from anyworker.fleet.main_module import import_main
-from anyworker.fleet.orders import ORDERS, Beat, Begin, Cancel, Drain, Order, Quiet, Refused, Resume, Serving
+from anyworker.fleet.orders import (
+    ORDERS,
+    Beat,
+    Begin,
+    Cancel,
+    Counted,
+    Drain,
+    Order,
+    Quiet,
+    Refused,
+    Resume,
+    Serving,
+)
 from anyworker.fleet.references import unpack
 from anyworker.fleet.signals import SignalStages, Stage
 from anyworker.fleet.spawning import given_socket, let_signals_through
 from anyworker.fleet.steering import enter, leave, serve
 from anyworker.worker import Worker
+
+if TYPE_CHECKING:
+    from anyworker.observe.metrics import Remote
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +95,15 @@ def _work(link: Link[Order], begin: Begin, stages: SignalStages) -> None:
             threading.Thread(
                 target=_end_with_the_parent, args=(link.wire, settings["grace"]), daemon=True
             ).start()
-            steer = partial(_steer, link, stages, begin)
+            counts = _counts(settings)
+            steer = partial(_steer, link, stages, begin, counts)
             backend_options = settings.pop("backend_options")
             status = anyio.run(
                 partial(serve, steer, workers, **settings),
                 backend=begin.backend,
                 backend_options=backend_options,
             )
+            counts.tell(link)
     finally:
         link.close()
     leave(status)
@@ -122,7 +141,40 @@ def _prepare(begin: Begin) -> tuple[tuple[Worker, ...], dict[str, Any]]:
     return workers, settings
 
 
-async def _steer(link: Link[Order], stages: SignalStages, begin: Begin, fleet: Fleet) -> None:
+@attrs.frozen
+class _Counts:
+    """What the parent is to know of what was counted here."""
+
+    remote: "Remote | None"
+    """None where nothing counts."""
+    interval: float = math.inf
+    """Seconds between two looks at it."""
+
+    def tell(self, link: Link[Order]) -> None:
+        if self.remote is not None and (news := self.remote.news()):
+            link.say(Counted(news))
+
+    async def keep_telling(self, link: Link[Order]) -> None:
+        while self.remote is not None:
+            await anyio.sleep(self.interval)
+            if link.has_room():
+                self.tell(link)
+
+
+def _counts(settings: dict[str, Any]) -> _Counts:
+    """Let the parent's metrics settings mean that it is told what is counted here."""
+    given = settings["metrics_settings"]
+    if given is None:
+        return _Counts(None)
+    from anyworker.observe.metrics import Remote  # noqa: PLC0415 - it brings prometheus-client along
+
+    settings["metrics_settings"] = remote = Remote()
+    return _Counts(remote, given.update_interval)
+
+
+async def _steer(
+    link: Link[Order], stages: SignalStages, begin: Begin, counts: _Counts, fleet: Fleet
+) -> None:
     """Do what the parent says, for as long as the fleet runs; without a parent, drain."""
     if begin.is_quiet:
         fleet.quiet()
@@ -130,6 +182,7 @@ async def _steer(link: Link[Order], stages: SignalStages, begin: Begin, fleet: F
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(stages.follow, lambda _: fleet.drain())
         tasks.start_soon(_beat, link, begin.beat_seconds, fleet)
+        tasks.start_soon(counts.keep_telling, link)
         while True:
             match await link.listen():
                 case Quiet():

@@ -34,6 +34,8 @@ class WorkerStatus:
     task_type: str
     domain: str | None
     worker_id: str
+    slots: int
+    """How many tasks it may have in hand at once."""
     in_hand: int
     """Tasks polled whose results the server has not accepted yet."""
     undelivered: int
@@ -189,6 +191,7 @@ def _status(runner: Runner) -> WorkerStatus:
         task_type=identity.task_type,
         domain=identity.domain,
         worker_id=identity.worker_id,
+        slots=runner.slots,
         in_hand=runner.in_hand,
         undelivered=runner.undelivered,
         abandoned=len(runner.abandoned),

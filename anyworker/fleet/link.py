@@ -40,10 +40,14 @@ class Link(Generic[Heard]):
 
     def mention(self, message: Message) -> None:
         """Send a short message, or none at all where the other end has long not listened."""
+        if self.has_room():
+            self.say(message)
+
+    def has_room(self) -> bool:
+        """Return whether the other end listens: a short message would not wait for it."""
         room = select.poll()
         room.register(self.wire, select.POLLOUT)
-        if room.poll(0):
-            self.say(message)
+        return bool(room.poll(0))
 
     def hear(self) -> Heard | None:
         """Wait for the next message, blocking the thread; None when the other end is gone."""

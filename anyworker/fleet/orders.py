@@ -7,6 +7,7 @@ import msgspec
 from anyworker.fleet.fleet import WorkerStatus
 from anyworker.fleet.link import Message
 from anyworker.fleet.main_module import MainModule
+from anyworker.observe.ledger import News
 
 
 class Logs(msgspec.Struct, frozen=True):
@@ -74,8 +75,14 @@ class Beat(Message, frozen=True):
     """Memory that it takes, in MB of 2**20 bytes."""
 
 
+class Counted(Message, frozen=True):
+    """From a child: what it has counted since it last said so."""
+
+    news: News
+
+
 Order: TypeAlias = Begin | Quiet | Resume | Drain | Cancel
-Report: TypeAlias = Refused | Serving | Beat
+Report: TypeAlias = Refused | Serving | Beat | Counted
 
 ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

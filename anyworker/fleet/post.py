@@ -12,6 +12,7 @@ import msgspec
 from anyworker.fleet.exits import describe_status
 from anyworker.fleet.orders import Begin, Drain
 from anyworker.fleet.process import ChildProcess
+from anyworker.observe.ledger import News
 from anyworker.policy.restarts import Restarts, RestartSettings
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Post:
         draw: Draws jitter in [0, 1).
         failed: Called with the problems of a process that cannot start, or with none when the place is
             given up.
+        counted: Called with what a process says that it has counted.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class Post:
         upkeep: Upkeep,
         draw: Callable[[], float],
         failed: Callable[[Sequence[str]], object],
+        counted: Callable[[News], object],
     ) -> None:
         self._assignment = assignment
         self._upkeep = upkeep
         self._draw = draw
         self._failed = failed
+        self._counted = counted
         self._restarts = Restarts(upkeep.restarts)
         self._restart_count = 0
         self._last_status: int | None = None
@@ -152,7 +156,7 @@ class Post:
             self._successor = self._begin(tasks)
 
     def _begin(self, tasks: anyio.abc.TaskGroup) -> ChildProcess:
-        child = ChildProcess.start(self._assignment.name, self._look)
+        child = ChildProcess.start(self._assignment.name, self._look, self._counted)
         self.children.append(child)
         begin = msgspec.structs.replace(self._assignment.begin, is_quiet=self.is_quiet)
         tasks.start_soon(child.follow, begin, self._upkeep.watchdog)

@@ -11,8 +11,9 @@ import anyio
 import anyio.to_thread
 
 from anyworker.fleet.link import Link, Message
-from anyworker.fleet.orders import REPORTS, Beat, Begin, Refused, Report, Serving
+from anyworker.fleet.orders import REPORTS, Beat, Begin, Counted, Refused, Report, Serving
 from anyworker.fleet.spawning import spawn
+from anyworker.observe.ledger import News
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,6 +34,7 @@ class ChildProcess:
     Args:
         name: What messages call it.
         changed: Called whenever one of the attributes has changed.
+        counted: Called with what it says that it has counted.
     """
 
     def __init__(
@@ -42,12 +44,15 @@ class ChildProcess:
         link: Link[Report],
         dump: int,
         changed: Callable[[], object],
+        *,
+        counted: Callable[[News], object],
     ) -> None:
         self.name = name
         self._process = process
         self._link = link
         self._dump = dump
         self._changed = changed
+        self._counted = counted
         self._serves = anyio.Event()
         self._heard = anyio.Event()
         self._last_beat = math.nan
@@ -65,7 +70,7 @@ class ChildProcess:
         """Whether it was told to end."""
 
     @classmethod
-    def start(cls, name: str, changed: Callable[[], object]) -> Self:
+    def start(cls, name: str, changed: Callable[[], object], counted: Callable[[News], object]) -> Self:
         """Start a process, which waits for its orders."""
         dump, theirs = os.pipe()
         try:
@@ -75,7 +80,7 @@ class ChildProcess:
             raise
         finally:
             os.close(theirs)
-        return cls(name, process, Link(wire, REPORTS), dump, changed)
+        return cls(name, process, Link(wire, REPORTS), dump, changed, counted=counted)
 
     @property
     def pid(self) -> int:
@@ -158,6 +163,8 @@ class ChildProcess:
                 self._serves.set()
             case Beat():
                 self.beat = report
+            case Counted(news):
+                self._counted(news)
 
     async def _watch(self, seconds: float) -> None:
         """Kill it when it has not said anything for so long although it serves."""

@@ -4,11 +4,12 @@ import logging
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import anyio
 
 from anyworker.configuration import Configuration
+from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
 from anyworker.fleet.logs import own_logs
 from anyworker.fleet.main_module import main_module
@@ -19,8 +20,12 @@ from anyworker.fleet.serving import Problems, check_times, resolve_workers
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import steer_by
 from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
+from anyworker.observe.settings import MetricsSettings
 from anyworker.policy.restarts import RestartSettings
 from anyworker.worker import Worker
+
+if TYPE_CHECKING:
+    from anyworker.observe.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +79,32 @@ def supervisor_of(
         ],
         settings["grace"],
         kept,
+        _metrics(settings["metrics_settings"]),
     )
 
 
 async def supervise(supervisor: Supervisor, stages: SignalStages) -> SupervisorStatus:
-    """Run a fleet of processes until signals, or something else, have ended it; return how it ended."""
+    """Run a fleet of processes until signals, or something else, have ended it; return how it ended.
+
+    Raises:
+        ConfigurationError: A process could not start, and the fleet was stopped for that.
+    """
     stages.farewell = supervisor.kill
     async with anyio.create_task_group() as watch:
         watch.start_soon(steer_by, stages, supervisor)
         await supervisor.run()
         watch.cancel_scope.cancel()
+    if supervisor.problems:
+        raise ConfigurationError(supervisor.problems)
     return supervisor.status()
+
+
+def _metrics(settings: MetricsSettings | None) -> "Metrics | None":
+    if settings is None:
+        return None
+    from anyworker.observe.metrics import Metrics  # noqa: PLC0415 - it brings prometheus-client along
+
+    return Metrics(settings)
 
 
 def _upkeep(restart_max_attempts: int | None, **others: Any) -> Upkeep:

@@ -21,6 +21,7 @@ from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import leave, serve, steer_by
+from anyworker.observe.settings import MetricsSettings
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def run(
     configuration: Configuration | None = None,
     import_modules: Sequence[str] = (),
     event_listeners: Iterable[Listener] = (),
+    metrics_settings: MetricsSettings | None = None,
     lifespan: Lifespan | None = None,
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
@@ -59,6 +61,7 @@ def run(
         configuration: The server; by default what the environment says.
         import_modules: Modules or files to import first, for the workers that they register.
         event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        metrics_settings: Where metrics go; by default nowhere, and nothing is counted.
         lifespan: Makes the async context manager that is entered before the first poll and left after the
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish after the first signal.
@@ -84,6 +87,7 @@ def run(
     settings = {
         "configuration": configuration,
         "event_listeners": tuple(event_listeners),
+        "metrics_settings": metrics_settings,
         "lifespan": lifespan,
         "grace": grace,
         "update_retry_delays": update_retry_delays,

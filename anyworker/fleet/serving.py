@@ -12,16 +12,17 @@ from typing import Any, Literal, Self
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskGroup
 
 from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
 from anyworker.fleet.declarations import declarations
-from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
+from anyworker.fleet.fleet import Fleet
+from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
 from anyworker.fleet.loader import load_all
+from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
@@ -39,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 UPDATE_RETRY_DELAYS = (10.0, 20.0, 30.0)
 """Seconds between the four attempts to deliver a result."""
-ABANDON_SECONDS = 2.0
-"""How long beyond the fleet's own limits a cancelled host waits for it."""
 
 
 @contextlib.asynccontextmanager
@@ -49,6 +48,7 @@ async def serving(
     configuration: Configuration | None = None,
     import_modules: Sequence[str] = (),
     event_listeners: Iterable[Listener] = (),
+    metrics_settings: MeterSource | None = None,
     lifespan: Lifespan | None = None,
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
@@ -65,6 +65,7 @@ async def serving(
         configuration: The server; by default what the environment says.
         import_modules: Modules or files to import first, for the workers that they register.
         event_listeners: Objects with methods of `TaskRunnerEventsListener`.
+        metrics_settings: `MetricsSettings`, where metrics go; by default nowhere, and nothing is counted.
         lifespan: Makes the async context manager that is entered before the first poll and left after the
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish when the fleet drains.
@@ -76,19 +77,22 @@ async def serving(
         LifespanError: The lifespan failed to open.
     """
     load_all(import_modules)
+    listeners = tuple(event_listeners)
+    metrics = metrics_settings.meter(listeners) if metrics_settings is not None else None
     with Problems() as problems:
         with problems.of_one_part():
             configuration = configuration or Configuration()
         with problems.of_one_part():
             check_times(grace, update_retry_delays)
         with problems.of_one_part():
-            publisher = Publisher(event_listeners)
+            publisher = Publisher(metrics.listeners if metrics else listeners)
         with problems.of_one_part():
             resolved = resolve_workers(workers)
     async with (
-        ConductorClient(configuration) as client,
+        metrics.exposed() if metrics else contextlib.nullcontext(),
+        ConductorClient(configuration, around=metrics.around if metrics else None) as client,
         forwarding(log_levels(resolved)),
-        _host() as host,
+        hosting() as host,
         opened(lifespan, host) as resources,
     ):
         runners = assemble(
@@ -102,43 +106,11 @@ async def serving(
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
         fleet = Fleet(runners, grace, [client.keep_time, registrar.run])
+        if metrics is not None:
+            metrics.watch(lambda: fleet.status().workers)
         host.start_soon(fleet.run)
-        async with _ended_with_the_block(fleet):
+        async with ended_with_the_block(fleet):
             yield fleet
-
-
-@contextlib.asynccontextmanager
-async def _host() -> AsyncIterator[TaskGroup]:
-    """Open a task group; what its block raises goes on as it is, in no group, once the tasks have ended."""
-    error: BaseException | None = None
-    async with anyio.create_task_group() as group:
-        try:
-            yield group
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as raised:  # noqa: BLE001 - goes on below
-            error = raised
-    if error is not None:
-        raise error
-
-
-@contextlib.asynccontextmanager
-async def _ended_with_the_block(fleet: Fleet) -> AsyncIterator[None]:
-    """Drain a fleet when the block is left; where that is cancelled, stop it, and wait in limited time."""
-    try:
-        try:
-            yield
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException:
-            await fleet.drain()
-            raise
-        await fleet.drain()
-    except anyio.get_cancelled_exc_class():
-        fleet.stop()
-        with anyio.move_on_after(CANCEL_SECONDS + ABANDON_SECONDS, shield=True):
-            await fleet.wait()
-        raise
 
 
 class Problems:

@@ -9,8 +9,9 @@ import anyio
 
 from anyworker.fleet.conventions import EXIT_ABANDONED
 from anyworker.fleet.fleet import Fleet, FleetStatus
+from anyworker.fleet.hosting import ABANDON_SECONDS
 from anyworker.fleet.leaving import exit_now
-from anyworker.fleet.serving import ABANDON_SECONDS, serving
+from anyworker.fleet.serving import serving
 from anyworker.fleet.signals import SignalStages, Stage
 
 

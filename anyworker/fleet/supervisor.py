@@ -1,10 +1,12 @@
 """The parent of a fleet of processes: starts them, replaces those that end, ends them in stages."""
 
+import contextlib
 import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from random import random
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
@@ -14,6 +16,9 @@ from anyworker.fleet.fleet import CANCEL_SECONDS, Ended, FleetStage, FleetStatus
 from anyworker.fleet.orders import Cancel, Drain, Quiet, Resume
 from anyworker.fleet.post import Assignment, Post, ProcessStatus, Upkeep
 from anyworker.fleet.process import ChildProcess
+
+if TYPE_CHECKING:
+    from anyworker.observe.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class Supervisor:
         assignments: One for each process.
         grace: Seconds that tasks in hand may take to finish once the fleet drains, in all processes together.
         upkeep: When a process is replaced.
+        metrics: Takes and shows what the processes count.
         draw: Draws jitter in [0, 1).
     """
 
@@ -51,15 +57,23 @@ class Supervisor:
         assignments: Sequence[Assignment],
         grace: float,
         upkeep: Upkeep,
+        metrics: "Metrics | None" = None,
         draw: Callable[[], float] = random,
     ) -> None:
-        self._posts = [Post(assignment, upkeep, draw, self._has_failed) for assignment in assignments]
+        counted = metrics.take if metrics is not None else _ignore
+        self._posts = [
+            Post(assignment, upkeep, draw, self._has_failed, counted) for assignment in assignments
+        ]
+        self._metrics = metrics
+        if metrics is not None:
+            metrics.watch(lambda: self.status().workers)
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()
         self._cancel = anyio.Event()
         self._ended = anyio.Event()
-        self._problems: list[str] = []
+        self.problems: list[str] = []
+        """Why a process could not start, and the fleet was stopped for that."""
 
     def status(self) -> SupervisorStatus:
         """Return the stage, and what each process said last."""
@@ -130,23 +144,22 @@ class Supervisor:
         await self._ended.wait()
 
     async def run(self) -> None:
-        """Run the fleet until it has drained. A cancellation kills it: use `drain` or `stop`.
-
-        Raises:
-            ConfigurationError: A process could not start, and the fleet was stopped for that.
-        """
+        """Run the fleet until it has drained. A cancellation kills it: use `drain` or `stop`."""
         try:
-            async with anyio.create_task_group() as watch:
+            async with self._exposed(), anyio.create_task_group() as watch:
                 watch.start_soon(self._enforce_grace)
                 async with anyio.create_task_group() as posts:
                     for post in self._posts:
                         posts.start_soon(post.keep)
                 watch.cancel_scope.cancel()
+        except ConfigurationError as error:  # the metrics' port, say
+            self.problems += error.problems
         finally:
             self._stage = FleetStage.ENDED
             self._ended.set()
-        if self._problems:
-            raise ConfigurationError(list(dict.fromkeys(self._problems)))
+
+    def _exposed(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._metrics.exposed() if self._metrics is not None else contextlib.nullcontext()
 
     @property
     def _children(self) -> list[ChildProcess]:
@@ -158,7 +171,7 @@ class Supervisor:
 
     def _has_failed(self, problems: Sequence[str]) -> None:
         """Stop the fleet where a process cannot start, or where no place is kept any more."""
-        self._problems += problems
+        self.problems += [problem for problem in problems if problem not in self.problems]
         if problems or all(post.is_given_up for post in self._posts):
             self.drain()
 
@@ -171,3 +184,7 @@ class Supervisor:
         for child in self._children:
             logger.error("Abandoning %s (pid %d), which does not end: killing it", child.name, child.pid)
             child.kill()
+
+
+def _ignore(_: object) -> None:
+    """Nobody counts."""

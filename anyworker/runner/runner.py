@@ -66,6 +66,11 @@ class Runner:
         """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
 
     @property
+    def slots(self) -> int:
+        """How many tasks it may have in hand at once."""
+        return self._slots.total
+
+    @property
     def in_hand(self) -> int:
         """Tasks polled whose results the server has not accepted yet."""
         return len(self._in_hand)

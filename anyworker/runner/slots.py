@@ -52,6 +52,8 @@ class Slots:
 
     def __init__(self, thread_count: int) -> None:
         self._limiter = anyio.CapacityLimiter(thread_count)
+        self.total = thread_count
+        """How many there are."""
         self._idle: list[Slot] = []
         self.are_retired = False
         """Whether their children end."""

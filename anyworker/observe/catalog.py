@@ -1,0 +1,79 @@
+"""Every metric there is: its name, its labels, what it means."""
+
+from typing import Literal
+
+import attrs
+
+Kind = Literal["counter", "gauge", "distribution"]
+
+
+@attrs.frozen
+class Metric:
+    """One metric.
+
+    Its identity is its name.
+    """
+
+    name: str
+    """As Prometheus shows it; a counter's ends in ``_total``."""
+    kind: Kind = attrs.field(eq=False)
+    help: str = attrs.field(eq=False)
+    labels: tuple[str, ...] = attrs.field(default=(), eq=False)
+    unit: Literal["seconds", "bytes"] = attrs.field(default="seconds", eq=False)
+    histogram_name: str | None = attrs.field(default=None, eq=False)
+    """The name that its histogram has, where that is another one."""
+
+
+_TYPE = ("taskType",)
+_WORKER = ("taskType", "domain")
+
+POLL_TIME = Metric(
+    "task_poll_time_seconds",
+    "distribution",
+    "Time from a poll to its answer, the server's own wait for a task included.",
+    _TYPE,
+)
+EXECUTE_TIME = Metric(
+    "task_execute_time_seconds",
+    "distribution",
+    "Time from the call of a function to its outcome. status is SUCCESS or FAILURE.",
+    ("taskType", "status"),
+)
+RESULT_SIZE = Metric(
+    "task_result_size_bytes", "distribution", "Length of a task's output as JSON.", _TYPE, unit="bytes"
+)
+REQUEST_TIME = Metric(
+    "http_api_client_request",
+    "distribution",
+    "Time of a request to the server, by route and HTTP status; status is error where no answer came.",
+    ("method", "uri", "status"),
+    histogram_name="http_api_client_request_seconds",
+)
+POLLS = Metric("task_poll_total", "counter", "Polls that were sent.", _TYPE)
+EMPTY_POLLS = Metric("task_poll_empty_total", "counter", "Polls that brought no task.", _TYPE)
+POLL_ERRORS = Metric(
+    "task_poll_error_total", "counter", "Polls that failed, by exception class.", ("taskType", "exception")
+)
+EXECUTE_ERRORS = Metric(
+    "task_execute_error_total",
+    "counter",
+    "Executions that failed, by exception class.",
+    ("taskType", "exception"),
+)
+UPDATE_ERRORS = Metric(
+    "task_update_error_total",
+    "counter",
+    "Results that could not be delivered, by exception class.",
+    ("taskType", "exception"),
+)
+SLOTS = Metric("worker_slots", "gauge", "Tasks that a worker may have in hand at once.", _WORKER)
+IN_HAND = Metric(
+    "worker_tasks_in_hand", "gauge", "Tasks that were polled and whose results are not delivered.", _WORKER
+)
+THREADS = Metric(
+    "worker_threads",
+    "gauge",
+    "Threads in which functions run, those that were left behind included.",
+    _WORKER,
+)
+BUILD = Metric("anyworker_build_info", "gauge", "The version that runs; always 1.", ("version", "python"))

@@ -1,0 +1,114 @@
+"""The listener that counts what a worker's events tell."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from anyworker.events import (
+    PollCompleted,
+    PollFailure,
+    PollStarted,
+    TaskExecutionCompleted,
+    TaskExecutionFailure,
+    TaskRunnerEventsListener,
+    TaskUpdateFailure,
+)
+from anyworker.observe import catalog
+from anyworker.observe.distribution import Distribution
+from anyworker.observe.ledger import Count, Ledger
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric as Family
+
+_SUCCESS, _FAILURE = "SUCCESS", "FAILURE"
+
+
+@attrs.frozen(eq=False)
+class _Worker:
+    """Where the numbers of one task type go, looked up once."""
+
+    polls: Count
+    empty: Count
+    poll_time: Distribution
+    succeeded: Distribution
+    failed: Distribution
+    sizes: Distribution
+
+    @classmethod
+    def in_ledger(cls, ledger: Ledger, task_type: str) -> "_Worker":
+        return cls(
+            polls=ledger.count(catalog.POLLS, task_type),
+            empty=ledger.count(catalog.EMPTY_POLLS, task_type),
+            poll_time=ledger.distribution(catalog.POLL_TIME, task_type),
+            succeeded=ledger.distribution(catalog.EXECUTE_TIME, task_type, _SUCCESS),
+            failed=ledger.distribution(catalog.EXECUTE_TIME, task_type, _FAILURE),
+            sizes=ledger.distribution(catalog.RESULT_SIZE, task_type),
+        )
+
+
+class MetricsCollector(TaskRunnerEventsListener):
+    """Count polls, executions and results.
+
+    ``metrics_settings`` brings one along. Given among the listeners by hand it counts what workers do, and
+    can be registered with prometheus-client, to be exposed with a program's own metrics::
+
+        collector = MetricsCollector()
+        prometheus_client.REGISTRY.register(collector)
+        anyworker.run(event_listeners=[collector])
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        """What was counted."""
+        self._workers: dict[str, _Worker] = {}
+
+    def collect(self) -> Iterable["Family"]:
+        """Return all metrics, for a registry of prometheus-client."""
+        from anyworker.observe.exposition import Exposition  # noqa: PLC0415 - it brings prometheus-client along
+
+        return Exposition(self.ledger).collect()
+
+    def on_poll_started(self, event: PollStarted) -> None:
+        """Count a poll."""
+        self._of(event.task_type).polls.value += 1
+
+    def on_poll_completed(self, event: PollCompleted) -> None:
+        """Measure a poll."""
+        worker = self._of(event.task_type)
+        worker.poll_time.add(event.duration_ms / 1000)
+        if not event.tasks_received:
+            worker.empty.value += 1
+
+    def on_poll_failure(self, event: PollFailure) -> None:
+        """Count a failed poll by its exception's class."""
+        self._of(event.task_type).poll_time.add(event.duration_ms / 1000)
+        self._count_error(catalog.POLL_ERRORS, event.task_type, event.cause)
+
+    def on_task_execution_completed(self, event: TaskExecutionCompleted) -> None:
+        """Measure an execution and its output."""
+        worker = self._of(event.task_type)
+        worker.succeeded.add(event.duration_ms / 1000)
+        worker.sizes.add(event.output_size_bytes)
+
+    def on_task_execution_failure(self, event: TaskExecutionFailure) -> None:
+        """Measure an execution, and count its exception's class."""
+        self._of(event.task_type).failed.add(event.duration_ms / 1000)
+        self._count_error(catalog.EXECUTE_ERRORS, event.task_type, event.cause)
+
+    def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
+        """Count a result that was given up."""
+        self._count_error(catalog.UPDATE_ERRORS, event.task_type, event.cause)
+
+    def _of(self, task_type: str) -> _Worker:
+        worker = self._workers.get(task_type)
+        if worker is None:
+            worker = self._workers[task_type] = _Worker.in_ledger(self.ledger, task_type)
+        return worker
+
+    def _count_error(self, metric: catalog.Metric, task_type: str, cause: BaseException) -> None:
+        self.ledger.count(metric, task_type, type(cause).__name__).value += 1
+
+
+PrometheusMetricsCollector = MetricsCollector
+"""Its other name."""

@@ -1,0 +1,110 @@
+"""Many measurements as few numbers: how many fell between powers of 1.05."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+GROWTH = 1.05
+"""Each bucket ends 5 % above the one below, so that a quantile is right to 2.5 %."""
+_STEPS = 1 / math.log(GROWTH)
+_TINY = 1e-20
+"""Values up to this one count as zero."""
+_LOWEST = -1000
+"""Their bucket, below all others."""
+
+
+def bucket_of(value: float) -> int:
+    """Return the bucket in which a value falls; zero, and what is less, has one for itself."""
+    return math.ceil(math.log(value) * _STEPS) if value > _TINY else _LOWEST
+
+
+def upper_bound(bucket: int) -> float:
+    """Return the largest value of a bucket."""
+    return GROWTH**bucket if bucket > _LOWEST else 0.0
+
+
+def middle(bucket: int) -> float:
+    """Return the value that stands for all of a bucket."""
+    return GROWTH ** (bucket - 0.5) if bucket > _LOWEST else 0.0
+
+
+def quantiles(buckets: Mapping[int, int], wanted: Iterable[float]) -> list[float]:
+    """Return the values below which these parts of the measurements lie; NaN of none.
+
+    Args:
+        buckets: How many measurements fell in each.
+        wanted: Parts from 0 to 1.
+    """
+    ordered = sorted(buckets)
+    reached: list[int] = []
+    total = 0
+    for bucket in ordered:
+        total += buckets[bucket]
+        reached.append(total)
+    if not total:
+        return [math.nan for _ in wanted]
+    last = len(ordered) - 1
+    return [middle(ordered[min(bisect_right(reached, part * total), last)]) for part in wanted]
+
+
+def counts_up_to(buckets: Mapping[int, int], bounds: Iterable[float]) -> list[int]:
+    """Return how many measurements lie at or below each bound.
+
+    A bucket that reaches over a bound counts above it, so that a count is never too high.
+    """
+    return [
+        sum(count for bucket, count in buckets.items() if upper_bound(bucket) <= bound * (1 + 1e-9))
+        for bound in bounds
+    ]
+
+
+@attrs.define(eq=False)
+class Distribution:
+    """All measurements of one kind since the start: only grows, so that who copies it needs no lock."""
+
+    total: float = 0.0
+    buckets: dict[int, int] = attrs.field(factory=dict)
+
+    def add(self, value: float) -> None:
+        """Take one measurement."""
+        self.total += value
+        bucket, buckets = bucket_of(value), self.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+
+
+class Window:
+    """The measurements of the last minutes, in slices that are forgotten one by one.
+
+    Args:
+        seconds: How far it reaches back; between that and one slice more.
+        slices: How many of them make the window.
+    """
+
+    def __init__(self, seconds: float = 300.0, slices: int = 10) -> None:
+        self._width = seconds / slices
+        self._kept = slices
+        self._slices: dict[int, dict[int, int]] = {}
+
+    def add(self, buckets: Mapping[int, int], now: float) -> None:
+        """Take measurements of about this time, in seconds of any clock that never goes back."""
+        current = self._forget(now)
+        merged = self._slices.setdefault(current, {})
+        for bucket, count in buckets.items():
+            merged[bucket] = merged.get(bucket, 0) + count
+
+    def buckets(self, now: float) -> dict[int, int]:
+        """Return how many recent measurements fell in each bucket."""
+        self._forget(now)
+        merged: dict[int, int] = {}
+        for each in self._slices.values():
+            for bucket, count in each.items():
+                merged[bucket] = merged.get(bucket, 0) + count
+        return merged
+
+    def _forget(self, now: float) -> int:
+        current = int(now // self._width)
+        for old in [each for each in self._slices if each < current - self._kept]:
+            del self._slices[old]
+        return current

@@ -1,0 +1,123 @@
+"""From what counts to what is exposed."""
+
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from anyworker.conductor.exchange import Exchange
+from anyworker.events import Listener
+from anyworker.observe.collector import MetricsCollector
+from anyworker.observe.endpoint import endpoint, metrics_page
+from anyworker.observe.exposition import Exposition, WorkerNumbers
+from anyworker.observe.ledger import Ledger, News, Reader
+from anyworker.observe.settings import MetricsSettings
+from anyworker.observe.textfile import textfile
+from anyworker.observe.traffic import MeasuredExchange
+
+logger = logging.getLogger(__name__)
+
+
+class Counting:
+    """What counts in one process, for it or another one to show.
+
+    Args:
+        listeners: The user's; a `MetricsCollector` among them is the one that counts.
+    """
+
+    def __init__(self, listeners: Sequence[Listener] = ()) -> None:
+        own = [each for each in listeners if isinstance(each, MetricsCollector)]
+        collector = own[0] if own else MetricsCollector()
+        self.ledger = collector.ledger
+        """What was counted."""
+        self.listeners = (*listeners, *([] if own else [collector]))
+        """All who are to hear the events."""
+
+    def around(self, exchange: Exchange, prefix: str) -> Exchange:
+        """Return an exchange that is measured.
+
+        Args:
+            exchange: Carries the requests.
+            prefix: The path of the API's URL.
+        """
+        return MeasuredExchange(exchange, self.ledger, prefix)
+
+    def watch(self, workers: Callable[[], Iterable[WorkerNumbers]]) -> None:
+        """Show how these workers stand. Any thread may call it."""
+
+    @contextlib.asynccontextmanager
+    async def exposed(self) -> AsyncIterator[None]:
+        """Show what is counted for the length of the block; here another process does that."""
+        yield
+
+
+class Metrics(Counting):
+    """What counts in one process, and what shows it, and what other processes tell.
+
+    Args:
+        settings: Where it goes.
+        listeners: As for `Counting`.
+    """
+
+    def __init__(self, settings: MetricsSettings, listeners: Sequence[Listener] = ()) -> None:
+        super().__init__(listeners)
+        self._settings = settings
+        self._exposition = Exposition(self.ledger, histograms=settings.histograms)
+
+    def watch(self, workers: Callable[[], Iterable[WorkerNumbers]]) -> None:
+        """Show how these workers stand. Any thread may call it."""
+        self._exposition.workers = workers
+
+    def take(self, news: News) -> None:
+        """Add what another process has counted."""
+        self._exposition.account.take(news, time.monotonic())
+
+    @contextlib.asynccontextmanager
+    async def exposed(self) -> AsyncIterator[None]:
+        """Serve the metrics, or write them to their file, for the block.
+
+        Raises:
+            ConfigurationError: The port or the file cannot be had.
+        """
+        context = self._exposed()
+        await anyio.to_thread.run_sync(context.__enter__)
+        try:
+            yield
+        finally:
+            # It ends a thread, which takes a moment.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(context.__exit__, None, None, None)
+
+    @contextlib.contextmanager
+    def _exposed(self) -> Iterator[None]:
+        settings = self._settings
+        if settings.http_port is None:
+            path = Path(settings.directory or "") / settings.file_name
+            with textfile(path, self._exposition, settings.update_interval):
+                yield
+            return
+        pages = {"/metrics": metrics_page(self._exposition)}
+        with endpoint(settings.http_host, settings.http_port, pages, idle=self._exposition.refresh) as port:
+            logger.info("Metrics: http://%s:%d/metrics", settings.http_host, port)
+            yield
+
+
+class Remote:
+    """Stands for the settings in a process whose numbers another one exposes."""
+
+    def __init__(self) -> None:
+        self._reader = Reader(Ledger())
+
+    def meter(self, listeners: Sequence[Listener]) -> Counting:
+        """Return what counts here."""
+        counting = Counting(listeners)
+        self._reader = Reader(counting.ledger)
+        return counting
+
+    def news(self) -> News:
+        """Return what has come since the last call."""
+        return self._reader.news()
