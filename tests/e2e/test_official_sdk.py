@@ -1,53 +1,20 @@
-"""The official SDK as a client of the dev server on a socket, unchanged, in an environment of its own.
-
-The environment is made once with pip and kept in pytest's cache. Where pip cannot bring the SDK, the tests
-are skipped and say so.
-"""
+"""The official SDK as a client of the dev server on a socket, unchanged, in an environment of its own."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
-import venv
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 
-SDK = "conductor-python==2.0.0"
 SCRIPT = Path(__file__).parent / "official_sdk" / "run_workflow.py"
 PATIENCE = 90.0
-PIP_PATIENCE = 300.0
 CREDENTIALS = ("key", "s3cret")
-
-
-@pytest.fixture(scope="session")
-def official_python(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of an environment in which the official SDK is installed."""
-    name = f"official-sdk-{sys.version_info.major}.{sys.version_info.minor}"
-    cache = getattr(pytestconfig, "cache", None)
-    directory = tmp_path_factory.mktemp(name) if cache is None else cache.mkdir(name)
-    installed = directory / "installed"
-    if not installed.exists() or installed.read_text() != SDK:
-        venv.create(directory, clear=True, symlinks=True)
-        install(directory / "bin" / "python")
-        installed.write_text(SDK)
-    return directory / "bin" / "python"
-
-
-def install(python: Path) -> None:
-    """Install the SDK, or skip the test that wants it."""
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"]
-    command = [*pip, "install", "--quiet", "--retries", "1", "--timeout", "15", SDK]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_PATIENCE, check=False)
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        pytest.skip(f"the official SDK cannot be installed here: {reason}")
 
 
 def run_workflow(python: Path, directory: Path, seconds: float, **environment: str) -> Any:
