@@ -93,7 +93,7 @@ class BoundCall:
         """
         given = task.input_data
         try:
-            named = self._named(given)
+            named = self.members.gather(given) if self.rest is None else self._named(given, self.rest)
         except Misfit as misfit:
             problems = [f"${path}: {message}" for path, message in misfit.problems[:PROBLEM_LIMIT]]
             if len(misfit.problems) >= PROBLEM_LIMIT:
@@ -114,9 +114,7 @@ class BoundCall:
             return (), named
         return tuple([named.pop(name, default) for name, default in self.positional]), named
 
-    def _named(self, given: Mapping[str, object]) -> dict[str, object]:
-        if self.rest is None:
-            return self.members.gather(given)
+    def _named(self, given: Mapping[str, object], rest: Shape) -> dict[str, object]:
         named: dict[str, object] = {}
         problems: list[Problem] = []
         try:
@@ -130,7 +128,7 @@ class BoundCall:
                 problems.append((member(key), "names a parameter that is bound already"))
             elif key not in taken:
                 try:
-                    named[key] = self.rest.convert(value)
+                    named[key] = rest.convert(value)
                 except Misfit as misfit:
                     problems += misfit.below(member(key))
             if len(problems) >= PROBLEM_LIMIT:
