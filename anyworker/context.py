@@ -92,8 +92,11 @@ class TaskContext:
         draft: Draft,
         limit: TimeLimit | None = None,
         resources: Mapping[str, Any] = _NO_RESOURCES,
+        log_level: int | None = None,
     ) -> None:
         self._draft = draft
+        self.log_level = log_level
+        """From which level on what the function logs is added to the task's log; None for nothing."""
         self.resources = resources
         """What the process's lifespan yielded, by name."""
         self._limit = limit
@@ -259,9 +262,12 @@ def current_task_context() -> TaskContext | None:
 
 
 def enter(
-    draft: Draft, limit: TimeLimit | None = None, resources: Mapping[str, Any] = _NO_RESOURCES
+    draft: Draft,
+    limit: TimeLimit | None = None,
+    resources: Mapping[str, Any] = _NO_RESOURCES,
+    log_level: int | None = None,
 ) -> TaskContext:
     """Make this task the current one of the running task of the event loop and of threads it starts."""
-    context = TaskContext(draft, limit, resources)
+    context = TaskContext(draft, limit, resources, log_level)
     _current.set(context)
     return context

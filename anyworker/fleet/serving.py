@@ -29,7 +29,7 @@ from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Executor
-from anyworker.runner.log_forwarding import forwarding, log_levels
+from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
@@ -91,7 +91,7 @@ async def serving(
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
         ConductorClient(configuration, around=metrics.around if metrics else None) as client,
-        forwarding(log_levels(resolved)),
+        forwarding(resolved),
         hosting() as host,
         opened(lifespan, host) as resources,
     ):

@@ -61,6 +61,7 @@ def executor_of(
             output_limit=_bytes(options.output_limit_kb),
         ),
         resources=resources,
+        log_level=options.forward_logs,
     )
 
 

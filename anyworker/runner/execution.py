@@ -103,6 +103,8 @@ class Executor:
     """Makes the results ready for the wire."""
     resources: Mapping[str, Any] = attrs.field(factory=dict)
     """What the process's lifespan yielded, for the functions' context."""
+    log_level: int | None = None
+    """From which level on what the function logs goes to the task's log."""
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
 
@@ -191,7 +193,7 @@ class Executor:
         limit: TimeLimit | None = None,
     ) -> Outcome:
         surroundings = contextvars.copy_context()
-        context = surroundings.run(task_context.enter, execution.draft, limit, self.resources)
+        context = surroundings.run(task_context.enter, execution.draft, limit, self.resources, self.log_level)
         try:
             if self.is_async:
                 coroutine: Any = surroundings.run(self.function, *positional, **named)

@@ -18,7 +18,7 @@ from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Ter
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.execution import Execution
-from anyworker.runner.log_forwarding import forwarding, log_levels
+from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.packing import Packer
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
@@ -146,7 +146,7 @@ class TaskRun:
         self._reporter.execution_started(self._execution)
         try:
             outcome: Outcome | None = None
-            async with forwarding(log_levels([self._resolved])):
+            async with forwarding([self._resolved]):
                 with anyio.CancelScope() as scope:
                     outcome = await executor.execute(self._execution, scope)
             self._outcome = await self._told(executor.packer, outcome or executor.cut(self._execution))
