@@ -196,7 +196,7 @@ class TaskContext:
         return self._callback_after
 
     def set_callback_after(self, seconds: float) -> None:
-        """Ask to be called again: a plain value returned then is progress, not the end.
+        """Ask to be called again: a value, or a TaskResult without status, is progress then, not the end.
 
         Raises:
             ValueError: The time is negative or longer than ten years.

@@ -1,11 +1,14 @@
 """Make results ready for the wire without keeping the event loop, and look at how large they are."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import attrs
 
 from anyworker.conductor.models import TaskResult
+from anyworker.policy.outcome import Draft
 from anyworker.runner.parcel import Parcel, pack
 from anyworker.runner.threads import RunSync
 from anyworker.values.collector import without_collections
@@ -28,18 +31,18 @@ class Packer:
     """The most bytes of an output, None for any number."""
     _has_warned: bool = False
 
-    async def pack(self, result: TaskResult, wire_poll_count: int) -> Parcel:
+    async def pack(self, result: TaskResult, wire_poll_count: int, draft: Draft) -> Parcel:
         """Encode a result; one that cannot be sent becomes a failure that says why.
 
         An output above the warning gets a line in its task's log, and the first of them one in the process's.
         """
+        packed = partial(self._packed, result, wire_poll_count, draft.output)
         if is_heavy(result.output_data):
-            packed = partial(self._packed, result, wire_poll_count)
             return await self.run_sync(partial(without_collections, packed))
-        return self._packed(result, wire_poll_count)
+        return packed()
 
-    def _packed(self, result: TaskResult, wire_poll_count: int) -> Parcel:
-        parcel = pack(result, wire_poll_count, output_limit=self.output_limit)
+    def _packed(self, result: TaskResult, wire_poll_count: int, kept: Mapping[str, Any]) -> Parcel:
+        parcel = pack(result, wire_poll_count, output_limit=self.output_limit, kept=kept)
         # As the server counts, a text may be three times as long.
         if self.output_warning is not None and len(parcel.body) > self.output_warning // 3:
             self._weigh(parcel, self.output_warning)

@@ -1,6 +1,10 @@
 """A result made ready for the wire, once, whatever it holds."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
+import msgspec
 
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import SerializationError
@@ -38,13 +42,22 @@ class Parcel:
         return attrs.evolve(self, result=failed, body=encode_result(failed), is_replacement=True)
 
 
-def pack(result: TaskResult, wire_poll_count: int, *, output_limit: int | None = OUTPUT_LIMIT) -> Parcel:
+def pack(
+    result: TaskResult,
+    wire_poll_count: int,
+    *,
+    output_limit: int | None = OUTPUT_LIMIT,
+    kept: Mapping[str, Any] | None = None,
+) -> Parcel:
     """Encode a result; one that JSON or the server cannot hold becomes a failure that names the bad value.
+
+    A result that is a failure already stays the one it is.
 
     Args:
         result: What the server is told.
         wire_poll_count: The server's pollCount of the poll that brought the task.
         output_limit: The most bytes of its output, None for any number.
+        kept: The part of the output that is sent if the whole cannot be.
     """
     surplus: tuple[str, ...] = ()
     if len(result.logs) > LOGS_PER_UPDATE:
@@ -56,10 +69,35 @@ def pack(result: TaskResult, wire_poll_count: int, *, output_limit: int | None =
         error = (
             raised if isinstance(raised, SerializationError) else SerializationError("$", describe(raised))
         )
-        failed = _failed(result, f"the output cannot be sent: {error}")
-        return Parcel(
-            failed, encode_result(failed), wire_poll_count, surplus, refusal=error, is_replacement=True
-        )
+    reason = f"the output cannot be sent: {error}"
+    if result.status in _FAILURES and result.reason_for_incompletion:
+        surplus = (*surplus, reason)
+        failed = msgspec.structs.replace(result, output_data={})
+    else:
+        failed = _failed(result, reason)
+    return Parcel(
+        failed,
+        _with_output(failed, kept, output_limit) or encode_result(failed),
+        wire_poll_count,
+        surplus,
+        refusal=error,
+        is_replacement=True,
+    )
+
+
+_FAILURES = frozenset({"FAILED", "FAILED_WITH_TERMINAL_ERROR"})
+
+
+def _with_output(failed: TaskResult, kept: Mapping[str, Any] | None, limit: int | None) -> bytes | None:
+    """Encode a failure with an output, if that can be sent."""
+    if not kept:
+        return None
+    failed.output_data = dict(kept)
+    try:
+        return encode_result(failed, output_limit=limit)
+    except Exception:  # noqa: BLE001 - as in `pack`
+        failed.output_data = {}
+        return None
 
 
 def _failed(result: TaskResult, reason: str) -> TaskResult:

@@ -1,5 +1,7 @@
 """From what a function returned to the outcome of its call."""
 
+from msgspec import UNSET
+
 from anyworker import context as task_context
 from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TaskContext, TaskInProgress
@@ -24,6 +26,9 @@ def outcome_of(value: object, context: TaskContext, task: Task) -> Outcome:
             return Terminal(str(error), error)
         result = checked(value)
         result.callback_after_seconds = task_context.callback_seconds(result.callback_after_seconds)
+        if context.callback_after is not None and value.status in {UNSET, "IN_PROGRESS"}:
+            result.status = "IN_PROGRESS"
+            result.callback_after_seconds = result.callback_after_seconds or context.callback_after
         return Returned(result)
     output = to_output(value)
     if value is None and context.has_output:

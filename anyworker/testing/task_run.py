@@ -169,7 +169,7 @@ class TaskRun:
         if isinstance(outcome, Dropped | Abandoned):
             return unsaid(execution, outcome, self._events, self.task)
         result = to_result(outcome, execution.draft, now_ms=now_ms)
-        parcel = await packer.pack(result, execution.wire_poll_count)
+        parcel = await packer.pack(result, execution.wire_poll_count, execution.draft)
         self._reporter.executed(execution, outcome, parcel)
         return reported(execution, outcome, parcel, self._events, self.task)
 

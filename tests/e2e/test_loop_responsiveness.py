@@ -94,7 +94,7 @@ async def pause_of(function: Any, given: dict[str, Any], expected: type) -> floa
         assert type(outcome) is expected
         assert isinstance(outcome, Sent)
         result = to_result(outcome, execution.draft, now_ms=lambda: 0)
-        parcel = await executor.packer.pack(result, 1)
+        parcel = await executor.packer.pack(result, 1, execution.draft)
         assert output_size(parcel.result, parcel.body) > 0
 
     shortest = float("inf")
