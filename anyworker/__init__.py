@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TaskUpdateFailure,
     )
     from anyworker.fleet.discovery import WorkerLoader, auto_discover_workers, scan_for_workers
+    from anyworker.fleet.handler import TaskHandler
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
     from anyworker.observe.collector import MetricsCollector, PrometheusMetricsCollector
@@ -55,6 +56,7 @@ __all__ = [
     "TaskExecutionCompleted",
     "TaskExecutionFailure",
     "TaskExecutionStarted",
+    "TaskHandler",
     "TaskInProgress",
     "TaskResult",
     "TaskRunnerEventsListener",
@@ -91,6 +93,7 @@ _HOMES = {
         "TaskUpdateFailure",
     ),
     "anyworker.fleet.discovery": ("WorkerLoader", "auto_discover_workers", "scan_for_workers"),
+    "anyworker.fleet.handler": ("TaskHandler",),
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),
     "anyworker.observe.collector": ("MetricsCollector", "PrometheusMetricsCollector"),

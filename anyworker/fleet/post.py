@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -24,6 +25,8 @@ class Assignment:
 
     name: str
     """What messages call it."""
+    task_types: str
+    """Of its workers, with commas between them."""
     begin: Begin
 
 
@@ -45,6 +48,7 @@ class ProcessStatus:
     """A place at a moment."""
 
     name: str
+    task_types: str
     pid: int | None
     """Of the process that holds it, or held it last."""
     is_alive: bool
@@ -94,6 +98,8 @@ class Post:
         """All processes of the place that have not ended: one as a rule, two while one takes over."""
         self.is_quiet = False
         """Whether a process that begins is not to poll yet."""
+        self.begun = anyio.Event()
+        """Set when the first process has been started."""
         self.is_given_up = False
         """Whether the place stays empty, its processes having died too often."""
         self.failures = 0
@@ -104,6 +110,7 @@ class Post:
         child = self._current
         return ProcessStatus(
             name=self._assignment.name,
+            task_types=self._assignment.task_types,
             pid=child.pid if child else None,
             is_alive=child is not None and not child.has_ended,
             is_serving=child is not None and child.is_serving and not child.has_ended,
@@ -158,6 +165,7 @@ class Post:
     def _begin(self, tasks: anyio.abc.TaskGroup) -> ChildProcess:
         child = ChildProcess.start(self._assignment.name, self._look, self._counted)
         self.children.append(child)
+        self.begun.set()
         begin = msgspec.structs.replace(self._assignment.begin, is_quiet=self.is_quiet)
         tasks.start_soon(child.follow, begin, self._upkeep.watchdog)
         return child
@@ -200,7 +208,10 @@ class Post:
 
     def _take_in_death(self, child: ChildProcess, status: int) -> None:
         how = f"{child.name} (pid {child.pid}) {describe_status(status)}"
-        delay = self._restarts.died(child.served, self._draw()) if self._upkeep.has_restarts else None
+        delay = None
+        if self._upkeep.has_restarts:
+            was_killed = status == -signal.SIGKILL and not child.was_silent
+            delay = self._restarts.died(child.served, self._draw(), was_killed=was_killed)
         if delay is None:
             self.is_given_up = True
             self.failures += 1

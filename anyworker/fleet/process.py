@@ -66,6 +66,8 @@ class ChildProcess:
         """Its exit status once it has ended, -n where signal n killed it."""
         self.ended_at = math.nan
         """Loop time of its end."""
+        self.was_silent = False
+        """Whether it was killed for giving no sign of life."""
         self.is_retiring = False
         """Whether it was told to end."""
 
@@ -175,6 +177,7 @@ class ChildProcess:
             # What has come meanwhile is read first, should this loop itself have been late.
             await anyio.sleep(_READING_SECONDS)
             silent = anyio.current_time() - self._last_beat
+        self.was_silent = True
         stacks = await self._stacks()
         logger.error(
             "%s (pid %d) has given no sign of life for %.1f s: its event loop is blocked, by code that "

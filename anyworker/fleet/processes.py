@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import anyio
+import anyio.abc
 
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
@@ -59,13 +60,14 @@ def supervisor_of(
     Raises:
         ConfigurationError: Something cannot work, here or in another process.
     """
-    declared = _checked(workers, **settings)
+    declared = checked(workers, **settings)
     kept = _upkeep(**upkeep)
     teams = [(worker,) for worker in declared] if processes == "per-worker" else [declared] * processes
     return Supervisor(
         [
             Assignment(
                 _name(team, number, processes),
+                ", ".join(worker.task_definition_name for worker in team),
                 _begin(
                     team,
                     backend=backend,
@@ -83,15 +85,27 @@ def supervisor_of(
     )
 
 
-async def supervise(supervisor: Supervisor, stages: SignalStages) -> SupervisorStatus:
+async def supervise(
+    supervisor: Supervisor,
+    stages: SignalStages | None,
+    *,
+    task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> SupervisorStatus:
     """Run a fleet of processes until signals, or something else, have ended it; return how it ended.
 
     Raises:
         ConfigurationError: A process could not start, and the fleet was stopped for that.
     """
-    stages.farewell = supervisor.kill
+
+    async def tell() -> None:
+        await supervisor.begun()
+        task_status.started()
+
     async with anyio.create_task_group() as watch:
-        watch.start_soon(steer_by, stages, supervisor)
+        watch.start_soon(tell)
+        if stages is not None:
+            stages.farewell = supervisor.kill
+            watch.start_soon(steer_by, stages, supervisor)
         await supervisor.run()
         watch.cancel_scope.cancel()
     if supervisor.problems:
@@ -107,11 +121,15 @@ def _metrics(settings: MetricsSettings | None) -> "Metrics | None":
     return Metrics(settings)
 
 
-def _upkeep(restart_max_attempts: int | None, **others: Any) -> Upkeep:
-    return Upkeep(restarts=RestartSettings(max_attempts=restart_max_attempts), **others)
+def _upkeep(**values: Any) -> Upkeep:
+    prefix = "restart_"
+    restarts = {
+        name.removeprefix(prefix): values.pop(name) for name in list(values) if name.startswith(prefix)
+    }
+    return Upkeep(restarts=RestartSettings(**restarts), **values)
 
 
-def _checked(
+def checked(
     workers: Sequence[object],
     *,
     configuration: Configuration | None,

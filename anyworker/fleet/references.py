@@ -47,7 +47,7 @@ def pack(parts: Mapping[str, object], workers: tuple[Worker, ...]) -> Package:
         return _packed((workers, dict(parts)))
     except Exception as error:
         named = [(f"worker {worker.task_definition_name!r}", worker) for worker in workers]
-        for name, part in [*named, *parts.items()]:
+        for name, part in [*named, *_singly(parts)]:
             problems += _flaws(name, part)
         raise ConfigurationError(problems or [f"{type(error).__name__}: {error}"]) from error
 
@@ -154,6 +154,15 @@ def _is_global(worker: Worker) -> bool:
     function = worker.execute_function
     module = sys.modules.get(str(getattr(function, "__module__", None)))
     return any(value is function for value in vars(module).values()) if module is not None else False
+
+
+def _singly(parts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield the parts, of a part that consists of several each one."""
+    for name, part in parts.items():
+        if isinstance(part, tuple):
+            yield from ((f"{name}[{at}] ({type(each).__qualname__})", each) for at, each in enumerate(part))
+        else:
+            yield name, part
 
 
 def _flaws(name: str, part: object) -> list[str]:

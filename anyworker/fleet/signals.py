@@ -92,18 +92,18 @@ class SignalStages:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for signum, previous in self._previous.items():
-            signal.signal(signum, previous)
-        if self._wires is not None:
-            for wire in self._wires:
-                wire.close()
-        self._previous.clear()
-        self._wires = None
+        wires, self._wires = self._wires, None
+        if _in_main_thread():  # elsewhere handlers cannot be put back: the first signal does it
+            for signum, previous in self._previous.items():
+                signal.signal(signum, previous)
+            self._previous.clear()
+        for wire in wires or ():
+            wire.close()
 
     @property
     def is_installed(self) -> bool:
         """Whether signals reach this object."""
-        return bool(self._previous)
+        return self._wires is not None and bool(self._previous)
 
     @property
     def stage(self) -> Stage:
@@ -174,11 +174,11 @@ class SignalStages:
             signal.signal(signum, handler)
 
     def _is_for_another(self, signum: int) -> bool:
-        """Return whether a forked child inherited the handler, which is none of our workers.
+        """Return whether the handler is not meant: in a forked child, none of our workers, or too late.
 
-        It reacts as before.
+        The process reacts as before.
         """
-        if os.getpid() == self._process:
+        if os.getpid() == self._process and self._wires is not None:
             return False
         signal.signal(signum, self._previous[signal.Signals(signum)])
         signal.raise_signal(signum)

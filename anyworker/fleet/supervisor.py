@@ -139,6 +139,11 @@ class Supervisor:
             if not child.has_ended:
                 os.kill(child.pid, signal.SIGKILL)
 
+    async def begun(self) -> None:
+        """Wait until every place has had a process."""
+        for post in self._posts:
+            await post.begun.wait()
+
     async def wait(self) -> None:
         """Wait until the fleet has ended."""
         await self._ended.wait()

@@ -7,6 +7,8 @@ from anyworker.policy.backoff import doubled
 RESTART_JITTER = 0.5
 FORGIVING_SECONDS = 1.0
 """So long a process must have served to make good for one death before it."""
+KILLED_CEILING = 1.0
+"""Seconds before a restart, at most, of a process that somebody killed while it served."""
 HEALTHY_SECONDS = 10.0
 """A process that served for so long was healthy; its death is the first of a row."""
 
@@ -45,7 +47,7 @@ class Restarts:
         self.attempts = 0
         """Restarts in a row."""
 
-    def died(self, served: float, jitter: float) -> float | None:
+    def died(self, served: float, jitter: float, *, was_killed: bool = False) -> float | None:
         """Take in a death; return the seconds to wait before a restart, or None for no restart.
 
         Each death weighs one; each second of serving takes one off again.
@@ -53,10 +55,12 @@ class Restarts:
         Args:
             served: Seconds for which the process had served, 0 if it never did.
             jitter: In [0, 1).
+            was_killed: Whether it was ended by SIGKILL.
         """
         self._level = max(0.0, self._level - served / FORGIVING_SECONDS) + 1.0
         self.attempts = (0 if served >= HEALTHY_SECONDS else self.attempts) + 1
         limit = self._settings.max_attempts
         if limit is not None and self.attempts > limit:
             return None
-        return restart_delay(self._level, jitter, self._settings)
+        delay = restart_delay(self._level, jitter, self._settings)
+        return min(delay, KILLED_CEILING) if was_killed and served > 0 else delay

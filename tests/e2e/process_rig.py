@@ -46,21 +46,30 @@ class Server:
 
 
 class Process:
-    """A process with workers, ended for certain after half a minute."""
+    """A process with workers, ended for certain after half a minute, or when its test loses patience."""
 
-    def __init__(self, command: list[str], directory: Path, url: str, **environment: str) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        directory: Path,
+        url: str,
+        *,
+        stdin: int = subprocess.DEVNULL,
+        patience: float = PATIENCE,
+        **environment: str,
+    ) -> None:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=directory,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "CONDUCTOR_SERVER_URL": url, **environment},
         )
         self.out = b""
         self.err = b""
-        self._watchdog = threading.Timer(PATIENCE, self.process.kill)
+        self._watchdog = threading.Timer(patience, self.process.kill)
         self._watchdog.start()
 
     def await_output(self, text: str, count: int = 1) -> None:
@@ -75,6 +84,12 @@ class Process:
                 chunk = os.read(descriptor, 65536)
                 assert chunk, f"ended before {text!r}: {self.out!r}, {self.err!r}"
                 setattr(self, streams[descriptor], getattr(self, streams[descriptor]) + chunk)
+
+    def write(self, text: str) -> None:
+        """Give it something to read."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
 
     def send(self, signum: signal.Signals) -> None:
         self.process.send_signal(signum)

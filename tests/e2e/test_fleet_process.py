@@ -1,93 +1,16 @@
 """Fleets of several processes, against a development server on a socket."""
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from process_rig import Process, Server
+from fleet_rig import children, fleet, is_alive, naps_begun, statuses, until
+from process_rig import Server
 
 INT, TERM, USR1, USR2 = signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
 BACKENDS = ["asyncio", "trio"]
-STARTED = "Conductor Worker[name=toil"
-
-WORKERS = """
-import os, time
-import anyio
-from anyworker import worker_task, get_task_context
-
-def say(*words):
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
-
-@worker_task("nap", thread_count=10)
-async def nap(seconds: float) -> int:
-    say("napping", os.getpid())
-    await anyio.sleep(seconds)
-    return os.getpid()
-
-@worker_task("toil", thread_count=10)
-def toil(seconds: float) -> int:
-    say("toiling", os.getpid())
-    time.sleep(seconds)
-    return os.getpid()
-"""
-
-RUN = """
-import logging, sys
-import anyworker
-logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-{code}
-"""
-
-
-@contextlib.contextmanager
-def fleet(
-    server: Server, directory: Path, code: str, *arguments: str, wait_for: str = STARTED, count: int = 2
-) -> Iterator[Process]:
-    """Run a script of that code; go on when its processes poll."""
-    (directory / "workers.py").write_text(WORKERS)
-    (directory / "main.py").write_text(RUN.format(code=code))
-    process = Process(["main.py", *arguments], directory, server.url)
-    try:
-        process.await_output(wait_for, count)
-        yield process
-    finally:
-        process.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that tells no event."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.02)  # noqa: TID251 - it tells no event
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/status").read_text().split("State:", 1)[1].split("\n", 1)[0]
-
-
-def children(process: Process) -> list[int]:
-    found = Path(f"/proc/{process.process.pid}/task").glob("*/children")
-    return sorted({int(pid) for each in found for pid in each.read_text().split()})
-
-
-def naps_begun(server: Server, process: Process, count: int, seconds: float) -> list[str]:
-    """Start so many tasks and wait until all of them run."""
-    ids = [server.start("nap", seconds=seconds) for _ in range(count)]
-    process.await_output("napping", count)
-    return ids
-
-
-def statuses(server: Server, ids: list[str]) -> set[str]:
-    return {server.task(workflow_id)["status"] for workflow_id in ids}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,230 @@
+"""Run workers in processes from a program without an event loop."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from anyworker.configuration import Configuration
+from anyworker.errors import AnyworkerError, ConfigurationError
+from anyworker.events import Listener
+from anyworker.fleet.lifespan import Lifespan
+from anyworker.fleet.loader import load_all
+from anyworker.fleet.main_module import end_import
+from anyworker.fleet.processes import Processes, checked, supervise, supervisor_of
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
+from anyworker.fleet.settings_check import check_settings
+from anyworker.fleet.signals import SignalStages
+from anyworker.fleet.steering import leave
+from anyworker.observe.settings import MetricsSettings
+from anyworker.registry import registered_workers
+from anyworker.worker import Worker
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
+
+logger = logging.getLogger(__name__)
+
+
+class TaskHandler:
+    """Start processes with workers, keep them going, stop them: ``with TaskHandler(...) as handler:``.
+
+    Methods block and may be called from any thread. In the main thread, from the start to the end of the
+    processes, signals act as for `anyworker.run`; in another thread none are touched. Leaving the ``with``
+    block stops the processes. After they have ended they can be started again.
+
+    Args:
+        workers: Workers, decorated functions or class-based workers; by default all that are registered.
+        configuration: The server; by default what the environment says.
+        metrics_settings: Where metrics of all processes go; by default nowhere, and nothing is counted.
+        scan_for_annotated_workers: Whether to run all registered workers: by default if no others are given,
+            with True beside them.
+        import_modules: Modules or files to import first, for the workers that they register.
+        event_listeners: Objects with methods of `TaskRunnerEventsListener`; each process gets a copy.
+        monitor_processes: False leaves processes that die or do not answer as they are.
+        restart_on_failure: False leaves processes that die as they are.
+        restart_backoff_seconds: Seconds before the first restart in a row; see `anyworker.policy.restarts`.
+        restart_backoff_max_seconds: Seconds before any restart, at most.
+        restart_max_attempts: Restarts in a row; 0 for any number.
+        processes: One process for each worker, or so many with all workers each.
+        backend: The event loop: ``asyncio`` or ``trio``.
+        backend_options: anyio's own, such as ``{"use_uvloop": True}`` for asyncio.
+        lifespan: As for `anyworker.run`, in each process.
+        grace: Seconds that tasks in hand may take to finish when the processes are stopped.
+        update_retry_delays: Seconds between attempts to deliver a result.
+        watchdog: As for `anyworker.run`, like the following.
+        max_tasks_per_process: Tasks after which a process is drained and replaced.
+        max_rss_mb: Memory beyond which a process is drained and replaced.
+
+    Raises:
+        ConfigurationError: Something that is configured cannot work; all problems are named.
+    """
+
+    def __init__(  # noqa: PLR0917 - the seed's order
+        self,
+        workers: Iterable[object] | object | None = None,
+        configuration: Configuration | None = None,
+        metrics_settings: MetricsSettings | None = None,
+        scan_for_annotated_workers: bool | None = None,
+        import_modules: Sequence[str] | None = None,
+        event_listeners: Iterable[Listener] | None = None,
+        *,
+        monitor_processes: bool = True,
+        restart_on_failure: bool = True,
+        restart_backoff_seconds: float = 0.25,
+        restart_backoff_max_seconds: float = 30.0,
+        restart_max_attempts: int = 0,
+        processes: Processes = "per-worker",
+        backend: Literal["asyncio", "trio"] = "asyncio",
+        backend_options: Mapping[str, Any] | None = None,
+        lifespan: Lifespan | None = None,
+        grace: float = 25.0,
+        update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+        watchdog: float | None = 60.0,
+        max_tasks_per_process: int | None = None,
+        max_rss_mb: float | None = None,
+    ) -> None:
+        upkeep = {
+            "watchdog": watchdog if monitor_processes else None,
+            "restart_unit": restart_backoff_seconds,
+            "restart_ceiling": restart_backoff_max_seconds,
+            "restart_max_attempts": restart_max_attempts or None,
+            "max_tasks_per_process": max_tasks_per_process,
+            "max_rss_mb": max_rss_mb,
+        }
+        self._settings: dict[str, Any] = {
+            "configuration": configuration,
+            "event_listeners": tuple(event_listeners or ()),
+            "lifespan": lifespan,
+            "metrics_settings": metrics_settings,
+            "grace": grace,
+            "update_retry_delays": update_retry_delays,
+        }
+        self._division: dict[str, Any] = {
+            "processes": processes,
+            "backend": backend,
+            "backend_options": dict(backend_options or {}),
+            "import_modules": import_modules or (),
+            "upkeep": {**upkeep, "has_restarts": monitor_processes and restart_on_failure},
+        }
+        check_settings(backend, backend_options or {}, processes, upkeep)
+        load_all(import_modules or ())
+        self.workers = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
+        """Those that run."""
+        self._supervisor: Supervisor | None = None
+        self._stages: SignalStages | None = None
+        self._portal: BlockingPortal | None = None
+        self._resources = contextlib.ExitStack()
+        self._outcome: Future[SupervisorStatus] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop_processes()
+
+    def start_processes(self) -> None:
+        """Start the processes and return; they begin to poll as soon as they have imported their workers.
+
+        Raises:
+            ConfigurationError: Something does not exist outside of this process; all of it is named. Or the
+                port of the metrics is taken.
+            AnyworkerError: They have been started already.
+        """
+        end_import()
+        if self._portal is not None:
+            raise AnyworkerError("the processes have been started already; stop_processes() first")
+        supervisor = supervisor_of(self.workers, settings=self._settings, **self._division)
+        with contextlib.ExitStack() as resources:
+            is_main = threading.current_thread() is threading.main_thread()
+            stages = resources.enter_context(SignalStages()) if is_main else None
+            portal = resources.enter_context(
+                start_blocking_portal(self._division["backend"], self._division["backend_options"])
+            )
+            self._outcome, _ = portal.start_task(supervise, supervisor, stages)
+            self._supervisor, self._stages, self._portal = supervisor, stages, portal
+            self._resources = resources.pop_all()
+
+    def join_processes(self) -> None:
+        """Wait until the processes have ended, by a signal or by `stop_processes` in another thread.
+
+        Raises:
+            ConfigurationError: A process could not start, and the others were stopped for that.
+            SystemExit: A signal ended them, and a result or a task had to be abandoned; the code is 4.
+        """
+        if self._outcome is None:
+            return
+        outcome, stages = self._outcome, self._stages
+        try:
+            status = outcome.result()
+        finally:
+            self._close()
+        if stages is not None and stages.signum is not None:
+            leave(status)
+
+    def stop_processes(self) -> None:
+        """Let the processes finish what they run within the grace, and wait until they have ended."""
+        if self._portal is None or self._outcome is None or self._supervisor is None:
+            return
+        if not self._outcome.done():
+            self._portal.call(self._supervisor.drain)
+        with contextlib.suppress(ConfigurationError):
+            self._outcome.result()
+        self._close()
+
+    def quiet(self) -> None:
+        """Stop polling; what runs goes on, until `resume` or `stop_processes`."""
+        if self._portal is not None and self._supervisor is not None:
+            self._portal.call(self._supervisor.quiet)
+
+    def resume(self) -> None:
+        """Poll again."""
+        if self._portal is not None and self._supervisor is not None:
+            self._portal.call(self._supervisor.resume)
+
+    def is_healthy(self) -> bool:
+        """Return whether there is a living process in every place."""
+        statuses = self.get_worker_process_status()
+        return bool(statuses) and all(status["alive"] for status in statuses)
+
+    def get_worker_process_status(self) -> list[dict[str, Any]]:
+        """Return for each process ``worker``, ``pid``, ``alive``, ``exitcode`` and ``restart_count``."""
+        if self._supervisor is None:
+            return []
+        return [
+            {
+                "worker": process.task_types,
+                "pid": process.pid,
+                "alive": process.is_alive,
+                "exitcode": process.exit_status,
+                "restart_count": process.restarts,
+            }
+            for process in self._supervisor.status().processes
+        ]
+
+    def _close(self) -> None:
+        """Give back the thread and the signals, once the processes have ended."""
+        self._resources.close()
+        self._portal = self._stages = self._outcome = None
+
+
+def _chosen(workers: Iterable[object] | object | None, is_scanned: bool | None) -> Sequence[object]:
+    """Return the given workers, and the registered ones where these are wanted."""
+    given = [] if workers is None else list(workers) if isinstance(workers, Iterable) else [workers]
+    if is_scanned is False and not given:
+        raise ConfigurationError("workers: none, and scan_for_annotated_workers=False; give some")
+    if not is_scanned:
+        return given
+    own = [Worker.of(worker) for worker in given]
+    return [*own, *(worker for worker in registered_workers() if worker not in own)]
