@@ -17,10 +17,11 @@ from anyworker.fleet.fleet import FleetStatus
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.main_module import end_import
+from anyworker.fleet.opening import serve_by_signals
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
-from anyworker.fleet.steering import leave, serve, steer_by
+from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def _in_this_process(
     # What is loaded stays for the life of the process: a full collection need not walk through it.
     gc.collect()
     gc.freeze()
-    return partial(serve, partial(steer_by, stages), workers, **settings)
+    return partial(serve_by_signals, stages, workers, **settings)
 
 
 def _in_processes(

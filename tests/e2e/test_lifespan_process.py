@@ -1,0 +1,65 @@
+"""A signal while the lifespan opens: nothing is in hand, so the process ends at once."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from process_rig import Process, Server
+
+SCRIPT = """
+import contextlib, logging, os, sys
+import anyio
+import anyworker
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+
+@anyworker.worker_task("idle")
+def idle() -> None: ...
+
+@contextlib.asynccontextmanager
+async def slow():
+    os.write(1, b"opening")
+    try:
+        await anyio.sleep(3600)
+        yield
+    finally:
+        os.write(1, b"cancelled")
+
+@contextlib.asynccontextmanager
+async def broken():
+    raise ConnectionRefusedError("no database")
+    yield
+
+if __name__ == "__main__":
+    anyworker.run(backend=sys.argv[1], lifespan=globals()[sys.argv[2]])
+    print("after run")
+"""
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_opening(
+    backend: str, signum: signal.Signals, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT)
+    process = Process(["main.py", backend, "slow"], tmp_path, server.url)
+    try:
+        process.await_output("opening")
+        process.send(signum)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert b"cancelledafter run" in process.out
+    assert server.last_poll("idle") == 0
+
+
+def test_lifespan_that_fails_to_open_is_a_failed_start(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT)
+    process = Process(["main.py", "asyncio", "broken"], tmp_path, server.url)
+    try:
+        assert process.end() == 3
+    finally:
+        process.close()
+    assert b"Cannot start: lifespan __main__.broken failed to open: ConnectionRefusedError: no database" in (
+        process.err
+    )
+    assert server.last_poll("idle") == 0
