@@ -1,7 +1,7 @@
 """What can be told of workers without running them: signatures, options, schemas, what the server has."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -45,7 +45,7 @@ def describe(resolved: ResolvedWorker) -> dict[str, Any]:
     return {
         "task_type": worker.task_definition_name,
         "kind": "async def" if worker.is_async else "def",
-        "signature": f"{worker.origin.qualname}{inspect.signature(worker.execute_function)}",
+        "signature": f"{worker.origin.qualname}{_signature(worker.execute_function)}",
         "module": worker.origin.module,
         "file": worker.origin.file,
         "line": worker.origin.line,
@@ -54,6 +54,30 @@ def describe(resolved: ResolvedWorker) -> dict[str, Any]:
             name: str(source) for name, source in options.sources.items() if source.kind != "default"
         },
     }
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    """Return a signature that shows annotations as they are written, those that are text too."""
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation=_as_written(parameter.annotation))
+        for parameter in signature.parameters.values()
+    ]
+    returned = _as_written(signature.return_annotation)
+    return signature.replace(parameters=parameters, return_annotation=returned)
+
+
+def _as_written(annotation: object) -> object:
+    return _Written(annotation) if isinstance(annotation, str) else annotation
+
+
+@attrs.frozen(repr=False)
+class _Written:
+    text: str
+
+    def __repr__(self) -> str:
+        """Return the text without quotes."""
+        return self.text
 
 
 def definitions(workers: Sequence[ResolvedWorker]) -> dict[str, Any]:

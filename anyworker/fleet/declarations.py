@@ -8,7 +8,7 @@ import msgspec
 
 from anyworker.conductor.models import TaskDef, TaskResult
 from anyworker.context import TaskInProgress
-from anyworker.errors import ConfigurationError
+from anyworker.errors import ConfigurationError, DeclarationError
 from anyworker.options import ResolvedWorker
 from anyworker.runner.assembly import call_of
 from anyworker.runner.registration import Declared
@@ -31,14 +31,24 @@ def declarations(workers: Iterable[ResolvedWorker]) -> list[Declared]:
 
 
 def merged(workers: Iterable[ResolvedWorker]) -> list[Declared]:
-    """Return what the code says of each task type, as `declarations` does, registered or not."""
+    """Return what the code says of each task type, as `declarations` does, registered or not.
+
+    Raises:
+        ConfigurationError: Parameters that no input can fill, templates that contradict each other.
+    """
     by_type: dict[str, list[ResolvedWorker]] = {}
     for resolved in workers:
         by_type.setdefault(resolved.worker.task_definition_name, []).append(resolved)
     problems = [problem for group in by_type.values() for problem in _contradictions(group)]
+    found: list[Declared] = []
+    for group in by_type.values():
+        try:
+            found.append(_of_group(group))
+        except DeclarationError as error:
+            problems += error.problems
     if problems:
         raise ConfigurationError(problems)
-    return [_of_group(group) for group in by_type.values()]
+    return found
 
 
 def declared(resolved: ResolvedWorker) -> Declared:
