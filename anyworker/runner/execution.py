@@ -14,7 +14,7 @@ import anyio.lowlevel
 import attrs
 
 from anyworker import context as task_context
-from anyworker.conductor.models import Task
+from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown, StrayCancellation
 from anyworker.policy.cancellation import (
@@ -37,6 +37,7 @@ from anyworker.policy.outcome import (
 )
 from anyworker.runner.isolation import in_context
 from anyworker.runner.packing import Packer
+from anyworker.runner.parcel import Parcel
 from anyworker.runner.returning import outcome_of
 from anyworker.runner.threads import RunSync
 from anyworker.runner.tracebacks import traceback_of
@@ -131,6 +132,10 @@ class Executor:
         except ConversionError as error:
             return known(Terminal(str(error), error))
         return self._called(execution, scope, positional, named)
+
+    def packed(self, result: TaskResult, execution: Execution) -> Awaitable[Parcel]:
+        """Make the result of a task ready for the wire."""
+        return self.packer.pack(result, execution.wire_poll_count, execution.draft)
 
     def cut(self, execution: Execution) -> Outcome:
         """Return the outcome of a call that was cancelled, by its reason."""

@@ -269,7 +269,7 @@ class Runner:
                 self._reporter.abandoned(execution)
                 return
             result = to_result(outcome, execution.draft, now_ms=now_ms)
-            parcel = await self._executor.packer.pack(result, execution.wire_poll_count, execution.draft)
+            parcel = await self._executor.packed(result, execution)
             result = parcel.result
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:

@@ -17,9 +17,8 @@ from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Execution
+from anyworker.runner.execution import Execution, Executor
 from anyworker.runner.log_forwarding import forwarding
-from anyworker.runner.packing import Packer
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
 from anyworker.testing.outcome import TaskOutcome, reported, unsaid
@@ -149,7 +148,7 @@ class TaskRun:
             async with forwarding([self._resolved]):
                 with anyio.CancelScope() as scope:
                     outcome = await executor.execute(self._execution, scope)
-            self._outcome = await self._told(executor.packer, outcome or executor.cut(self._execution))
+            self._outcome = await self._told(executor, outcome or executor.cut(self._execution))
         finally:
             self._begun.set()
             self._ended.set()
@@ -164,12 +163,12 @@ class TaskRun:
 
         return begin
 
-    async def _told(self, packer: Packer, outcome: Outcome) -> TaskOutcome:
+    async def _told(self, executor: Executor, outcome: Outcome) -> TaskOutcome:
         execution = self._execution
         if isinstance(outcome, Dropped | Abandoned):
             return unsaid(execution, outcome, self._events, self.task)
         result = to_result(outcome, execution.draft, now_ms=now_ms)
-        parcel = await packer.pack(result, execution.wire_poll_count, execution.draft)
+        parcel = await executor.packed(result, execution)
         self._reporter.executed(execution, outcome, parcel)
         return reported(execution, outcome, parcel, self._events, self.task)
 
