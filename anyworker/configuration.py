@@ -4,13 +4,16 @@ import inspect
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from anyworker import checks
 from anyworker.errors import ConfigurationError
 from anyworker.proxies import environment_proxy
+from anyworker.settings_file import SettingsFile, find_settings, read_settings
+from anyworker.settings_server import server_arguments
 
 if TYPE_CHECKING:
     # At run time only whoever opens a connection pays for importing httpx.
@@ -110,7 +113,9 @@ class Configuration:
     read_timeout: float
     write_timeout: float
     sources: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
-    """Where each value came from, by field: ``argument``, ``default`` or the name of a variable."""
+    """Where each value came from: ``argument``, ``default``, a variable's name, or ``file:key``."""
+    file: SettingsFile | None = attrs.field(init=False, repr=False, eq=False)
+    """The settings file that it was read from; it also holds options of workers, which run with these."""
 
     def __init__(
         self,
@@ -153,6 +158,50 @@ class Configuration:
         build.resolve_proxy(proxy)
         self.__attrs_init__(**build.checked_values())
         object.__setattr__(self, "sources", build.sources)
+        object.__setattr__(self, "file", None)
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> Self:
+        """Read a settings file, for the server and for the options of the workers that run with it.
+
+        The environment wins over the file.
+
+        Args:
+            path: The file; by default ``anyworker.toml``, or ``pyproject.toml`` with ``[tool.anyworker]``, in
+                the working directory. Where there is neither, the environment alone counts.
+            environ: Read instead of the process's environment.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or something in it cannot work; all of it is named.
+        """
+        file = find_settings(Path.cwd()) if path is None else read_settings(path)
+        return cls.of_file(file, os.environ if environ is None else environ)
+
+    @classmethod
+    def of_file(cls, file: SettingsFile | None, environ: Mapping[str, str]) -> Self:
+        """Return what a file that was read, and the environment over it, come to.
+
+        Raises:
+            ConfigurationError: Something cannot work; all of it is named.
+        """
+        if file is None:
+            return cls(environ=environ)
+        said = server_arguments(
+            file, environ, url=SERVER_URL, auth=AUTH_VARIABLES, default_url=DEFAULT_SERVER_URL
+        )
+        if said.authentication is not None and not said.problems:
+            said.values["authentication_settings"] = AuthenticationSettings(**said.authentication)
+        try:
+            configuration = cls(**said.values, environ=environ)
+        except ConfigurationError as error:
+            raise ConfigurationError([*said.problems, *said.placed(error.problems)]) from error
+        if said.problems:
+            raise ConfigurationError(said.problems)
+        object.__setattr__(configuration, "sources", {**configuration.sources, **said.sources})
+        object.__setattr__(configuration, "file", file)
+        return configuration
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that trusts and shows what this configuration says."""

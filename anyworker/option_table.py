@@ -32,7 +32,7 @@ class Option:
     """The attribute of the resolved options; also a property name, read where ``name`` is not set."""
     is_optional: bool = attrs.field(default=False, kw_only=True)
     """Whether None is accepted, spelled as an empty text in the environment."""
-    is_environment_only: bool = attrs.field(default=False, kw_only=True)
+    is_outside_only: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -141,9 +141,9 @@ OPTIONS = (
         "Also put what the function logs, from this level on, into its task's log; None does not.",
         is_optional=True,
     ),
-    Option("paused", Flag(), False, "Poll nothing.", is_environment_only=True),
+    Option("paused", Flag(), False, "Poll nothing.", is_outside_only=True),
 )
-DECLARABLE = tuple(option for option in OPTIONS if not option.is_environment_only)
+DECLARABLE = tuple(option for option in OPTIONS if not option.is_outside_only)
 PROPERTIES = {name: option for option in OPTIONS for name in option.properties}
 """Property name in environment keys -> option."""
 
@@ -198,8 +198,8 @@ def check_settings(settings: Mapping[str, object]) -> tuple[dict[str, object], l
 
 
 def _remedy(name: str, known: Iterable[str]) -> str:
-    if name in PROPERTIES and PROPERTIES[name].is_environment_only:
-        return f": set it from the environment, as conductor.worker.<name>.{name}"
+    if name in PROPERTIES and PROPERTIES[name].is_outside_only:
+        return f": set it from the environment, as conductor.worker.<name>.{name}, or in a settings file"
     match = nearest(name, known)
     return f": did you mean {match!r}?" if match else ""
 
@@ -209,6 +209,6 @@ def options_table() -> str:
     rows = ["| option | default | accepted | meaning |", "|---|---|---|---|"]
     for option in OPTIONS:
         names = " or ".join(f"`{name}`" for name in option.properties)
-        place = " (environment only)" if option.is_environment_only else ""
+        place = " (not in code)" if option.is_outside_only else ""
         rows.append(f"| {names}{place} | `{option.default}` | {option.accepted} | {option.help} |")
     return "\n".join(rows) + "\n"

@@ -1,22 +1,25 @@
 """Options as they come out of code and environment, each with its source.
 
-Pure: the environment is an argument. For each option the first of these that is set counts:
+Pure: the environment and the settings file are arguments. For each option the first of these that is set
+counts:
 
 1. ``conductor.worker.<name>.<property>``
 2. ``CONDUCTOR_WORKER_<NAME>_<PROPERTY>``
 3. ``conductor.worker.all.<property>``
 4. ``CONDUCTOR_WORKER_ALL_<PROPERTY>``
-5. the declaration in code, then the default
+5. the settings file, the worker's table, then that of all workers
+6. the declaration in code, then the default
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
 
-from anyworker.environment import Environment, environment_tiers, read_environment
+from anyworker.environment import ALL, Environment, environment_tiers, read_environment
 from anyworker.errors import ConfigurationError, DuplicateWorkerError
-from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option
+from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option, nearest
+from anyworker.settings_file import Setting, SettingsFile
 from anyworker.worker import Worker
 
 
@@ -24,13 +27,18 @@ from anyworker.worker import Worker
 class Source:
     """Where a value comes from."""
 
-    kind: Literal["default", "code", "environment"]
+    kind: Literal["default", "code", "file", "environment"]
     key: str = ""
-    """The environment's key, or the parameter in code."""
+    """The environment's key, ``file:key`` of a settings file, or the parameter in code."""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the value comes from outside of the code."""
+        return self.kind in {"environment", "file"}
 
     def __str__(self) -> str:
         """Return the key, or what stands in for one."""
-        return self.key if self.kind == "environment" else self.kind
+        return self.key if self.is_outside else self.kind
 
 
 @attrs.frozen(kw_only=True)
@@ -73,24 +81,27 @@ class Resolution:
 
     workers: tuple[ResolvedWorker, ...]
     warnings: tuple[str, ...]
-    """What the environment says in vain, a sentence each."""
+    """What environment and settings file say in vain, a sentence each."""
 
 
-def resolve(worker: Worker, environ: Mapping[str, str]) -> WorkerOptions:
+def resolve(worker: Worker, environ: Mapping[str, str], file: SettingsFile | None = None) -> WorkerOptions:
     """Return the options that one worker runs with.
 
     Raises:
         ConfigurationError: Values in the environment are not accepted.
     """
-    return resolve_all([worker], environ).workers[0].options
+    return resolve_all([worker], environ, file).workers[0].options
 
 
-def resolve_all(workers: Iterable[Worker], environ: Mapping[str, str]) -> Resolution:
+def resolve_all(
+    workers: Iterable[Worker], environ: Mapping[str, str], file: SettingsFile | None = None
+) -> Resolution:
     """Return the options that workers run with together.
 
     Args:
         workers: The same one given twice counts once.
         environ: The environment; keys of other workers in it are left alone.
+        file: The settings file; tables of workers that are not here are warned about.
 
     Raises:
         ConfigurationError: Values in the environment are not accepted, or name two things at once, or two
@@ -98,30 +109,53 @@ def resolve_all(workers: Iterable[Worker], environ: Mapping[str, str]) -> Resolu
         DuplicateWorkerError: The last of these, when it is the only problem.
     """
     unique = list(dict.fromkeys(workers))
-    environment = read_environment({worker.task_definition_name for worker in unique}, environ)
-    resolved = tuple(ResolvedWorker(worker, _options_of(worker, environment)) for worker in unique)
+    names = {worker.task_definition_name for worker in unique}
+    environment = read_environment(names, environ)
+    tables = {} if file is None else file.workers
+    resolved = tuple(ResolvedWorker(worker, _options_of(worker, environment, tables)) for worker in unique)
     duplicates = _duplicates(resolved)
     if len(duplicates) == 1 and not environment.problems:
         raise duplicates[0]
     if duplicates or environment.problems:
         raise ConfigurationError([*environment.problems, *map(str, duplicates)])
-    return Resolution(resolved, environment.warnings)
+    return Resolution(resolved, (*environment.warnings, *_strangers(names, file)))
 
 
-def _options_of(worker: Worker, environment: Environment) -> WorkerOptions:
+def _strangers(names: set[str], file: SettingsFile | None) -> Iterator[str]:
+    """Yield a warning about each table of a worker that is not here."""
+    if file is None:
+        return
+    for name in sorted(file.workers.keys() - names - {ALL}):
+        match = nearest(name, names)
+        hint = f"; did you mean {match!r}?" if match else ""
+        yield f"{file.name}: [workers.{name}] is for no worker that is here{hint}"
+
+
+def _options_of(
+    worker: Worker, environment: Environment, tables: Mapping[str, Mapping[str, Setting]]
+) -> WorkerOptions:
     fields: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for option in OPTIONS:
-        value, sources[option.field] = _value_of(option, worker, environment)
+        value, sources[option.field] = _value_of(option, worker, environment, tables)
         fields[option.field] = option.resolve(value)
     return WorkerOptions(sources=sources, **fields)
 
 
-def _value_of(option: Option, worker: Worker, environment: Environment) -> tuple[object, Source]:
+def _value_of(
+    option: Option,
+    worker: Worker,
+    environment: Environment,
+    tables: Mapping[str, Mapping[str, Setting]],
+) -> tuple[object, Source]:
     for tier in environment_tiers(worker.task_definition_name, option):
         for key in tier:
             if key in environment.values:
                 return environment.values[key], Source("environment", key)
+    for owner in (worker.task_definition_name, ALL):
+        setting = tables.get(owner, {}).get(option.name)
+        if setting is not None:
+            return setting.value, Source("file", setting.source)
     if option.name in worker.declared:
         return worker.declared[option.name], Source("code", option.name)
     return option.default, Source("default")
@@ -141,7 +175,7 @@ def _duplicates(workers: Sequence[ResolvedWorker]) -> list[DuplicateWorkerError]
 def _place(resolved: ResolvedWorker) -> str:
     source = resolved.options.sources["domain"]
     origin = str(resolved.worker.origin)
-    return f"{origin} with its domain from {source}" if source.kind == "environment" else origin
+    return f"{origin} with its domain from {source}" if source.is_outside else origin
 
 
 def startup_line(
@@ -182,7 +216,5 @@ def _millis(seconds: float) -> str:
 
 
 def _outside_sources(sources: Mapping[str, Source]) -> str | None:
-    outside = [
-        f"{name}: {source}" for name, source in sorted(sources.items()) if source.kind == "environment"
-    ]
+    outside = [f"{name}: {source}" for name, source in sorted(sources.items()) if source.is_outside]
     return f"[{', '.join(outside)}]" if outside else None

@@ -87,7 +87,7 @@ async def serving(
         with problems.of_one_part():
             publisher = Publisher(metrics.listeners if metrics else listeners)
         with problems.of_one_part():
-            resolved = resolve_workers(workers)
+            resolved = resolve_workers(workers, configuration)
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
         ConductorClient(configuration, around=metrics.around if metrics else None) as client,
@@ -137,8 +137,14 @@ class Problems:
             self._errors.append(error)
 
 
-def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
+def resolve_workers(
+    workers: Sequence[object], configuration: Configuration | None = None
+) -> tuple[ResolvedWorker, ...]:
     """Return the workers given, or all that are registered, with their options; log what is set in vain.
+
+    Args:
+        workers: Workers, decorated functions or class-based workers.
+        configuration: Its settings file, if it has one, is the source of options, too.
 
     Raises:
         ConfigurationError: There is none, or an option has a bad value.
@@ -149,7 +155,8 @@ def resolve_workers(workers: Sequence[object]) -> tuple[ResolvedWorker, ...]:
             "no workers: decorate a function with @worker_task, give workers as arguments, "
             "or name the modules that declare them in import_modules"
         )
-    resolution = resolve_all(chosen, os.environ)
+    file = None if configuration is None else configuration.file
+    resolution = resolve_all(chosen, os.environ, file)
     for warning in (*resolution.warnings, *map(_without_effect, resolution.workers)):
         if warning:
             logger.warning(warning)

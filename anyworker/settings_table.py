@@ -1,0 +1,82 @@
+"""What a settings file may say, apart from the options of workers: each key declared once."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import attrs
+
+BACKENDS = ("asyncio", "uvloop", "trio")
+PER_WORKER: Literal["per-worker"] = "per-worker"
+
+
+@attrs.frozen
+class Entry:
+    """One key of a settings file."""
+
+    accepted: str
+    """The accepted values, as a phrase that follows "expected"."""
+    is_accepted: Callable[[object], bool]
+    is_path: bool = False
+    """Whether a relative one is meant from the file's directory."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_number(value: object, *, least: float = 0, is_above: bool = False) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return False
+    return value > least if is_above else value >= least
+
+
+def _is_positive(value: object) -> bool:
+    return _is_number(value, is_above=True)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_list_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_item, value))
+
+
+_POSITIVE = "a number of seconds above 0"
+_COUNT = "a whole number, 1 or more"
+
+RUN: Mapping[str, Entry] = {
+    "backend": Entry(f"one of {', '.join(BACKENDS)}", lambda value: value in BACKENDS),
+    "processes": Entry(
+        f"a number of processes, 1 or more, or {PER_WORKER!r}",
+        lambda value: value == PER_WORKER or _is_count(value),
+    ),
+    "grace": Entry("a number of seconds, 0 or more", _is_number),
+    "modules": Entry("a list of modules and .py files", _is_list_of(_is_text)),
+    "update_retry_delays": Entry("a list of numbers of seconds, 0 or more", _is_list_of(_is_number)),
+}
+"""Keys at the top, by the names of the parameters of `anyworker.run` where there is one."""
+
+SERVER: Mapping[str, Entry] = {
+    "url": Entry("the API's URL, such as http://localhost:8080/api", _is_text),
+    "auth_token_ttl_min": Entry("a number of minutes above 0", _is_positive),
+    "verify_ssl": Entry("true or false", lambda value: isinstance(value, bool)),
+    "ssl_ca_cert": Entry("the path of a file or directory", _is_text, is_path=True),
+    "cert_file": Entry("the path of a file", _is_text, is_path=True),
+    "key_file": Entry("the path of a file", _is_text, is_path=True),
+    "proxy": Entry("a proxy's URL, or an empty text for none", lambda value: isinstance(value, str)),
+    "connect_timeout": Entry(_POSITIVE, _is_positive),
+    "read_timeout": Entry(_POSITIVE, _is_positive),
+    "write_timeout": Entry(_POSITIVE, _is_positive),
+}
+"""Keys of ``[server]``, by the names of the parameters of `Configuration`, but for ``url``."""
+
+AUTH: Mapping[str, Entry] = {
+    "key_id": Entry("a text", _is_text),
+    "key_id_env": Entry("the name of an environment variable", _is_text),
+    "key_id_file": Entry("the path of a file", _is_text, is_path=True),
+    "key_secret_env": Entry("the name of an environment variable", _is_text),
+    "key_secret_file": Entry("the path of a file", _is_text, is_path=True),
+}
+"""Keys of ``[server.auth]``. The secret itself has no place in a file that others read."""
