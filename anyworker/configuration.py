@@ -1,15 +1,17 @@
 """Where the server is and how to reach it: checked when built, the same for every process."""
 
+import copy
 import inspect
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from anyworker import checks
+from anyworker.environment import ALL
 from anyworker.errors import ConfigurationError
 from anyworker.proxies import environment_proxy
 from anyworker.settings_file import SettingsFile, find_settings, read_settings
@@ -202,6 +204,15 @@ class Configuration:
         object.__setattr__(configuration, "sources", {**configuration.sources, **said.sources})
         object.__setattr__(configuration, "file", file)
         return configuration
+
+    def for_workers(self, task_types: Collection[str]) -> "Configuration":
+        """Return this for a process that has only some workers: its file then says nothing of others."""
+        if self.file is None:
+            return self
+        tables = {name: table for name, table in self.file.workers.items() if name in {*task_types, ALL}}
+        copied = copy.copy(self)
+        object.__setattr__(copied, "file", attrs.evolve(self.file, workers=tables))
+        return copied
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that trusts and shows what this configuration says."""

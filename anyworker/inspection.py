@@ -1,41 +1,49 @@
-"""What can be told of workers without running them: signatures, options, schemas, what the server has."""
+"""What can be told of workers without running them: signatures, options, schemas."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
-from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
-from anyworker.errors import AnyworkerError
-from anyworker.events import Publisher
-from anyworker.fleet.declarations import declared, merged
+from anyworker.environment import ALL
+from anyworker.fleet.declarations import merged
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.serving import resolve_workers
-from anyworker.options import ResolvedWorker
-from anyworker.runner.registration import Registrar
+from anyworker.options import ResolvedWorker, resolve
+from anyworker.worker import Worker
 
 
-@attrs.frozen
-class Finding:
-    """What the server has of one worker."""
-
-    subject: str
-    """The task type."""
-    is_right: bool
-    """Whether its definition can be read, and registered as the code says."""
-    report: str
-
-
-def load_workers(targets: Sequence[str]) -> tuple[ResolvedWorker, ...]:
+def load_workers(
+    targets: Sequence[str], configuration: Configuration | None = None
+) -> tuple[ResolvedWorker, ...]:
     """Import modules or files and return the workers that they register, with their options.
+
+    Args:
+        targets: What ``run`` imports.
+        configuration: Its settings file, if it has one, is the source of options, too.
 
     Raises:
         ConfigurationError: A module that cannot be imported, no workers, bad options.
     """
     load_all(targets)
-    return resolve_workers(())
+    return resolve_workers((), configuration)
+
+
+def any_worker(configuration: Configuration) -> ResolvedWorker:
+    """Return a worker with the options that hold where nothing is said of one in particular.
+
+    Raises:
+        ConfigurationError: What is said for all workers is not accepted.
+    """
+    worker = Worker(ALL, _nothing)
+    return ResolvedWorker(worker, resolve(worker, os.environ, configuration.file))
+
+
+def _nothing() -> None:
+    """Stand in for any function."""
 
 
 def describe(resolved: ResolvedWorker) -> dict[str, Any]:
@@ -86,39 +94,3 @@ def definitions(workers: Sequence[ResolvedWorker]) -> dict[str, Any]:
         said.task_type: {"input": said.input_schema, "output": said.output_schema, "taskDef": said.said()}
         for said in merged(workers)
     }
-
-
-async def examine(
-    workers: Sequence[ResolvedWorker], configuration: Configuration | None = None
-) -> list[Finding]:
-    """Ask the server about each worker's definition, changing nothing."""
-    findings: list[Finding] = []
-    async with ConductorClient(configuration) as client:
-        registrar = Registrar(client, Publisher(), ())
-        for resolved in workers:
-            name = resolved.worker.task_definition_name
-            try:
-                planned = await registrar.plan(declared(resolved))
-            except AnyworkerError as error:
-                findings.append(Finding(name, is_right=False, report=str(error)))
-                continue
-            findings.append(_finding(resolved, planned.outcome, sorted(planned.changes)))
-    return findings
-
-
-def _finding(resolved: ResolvedWorker, outcome: str, changes: list[str]) -> Finding:
-    name, registers = resolved.worker.task_definition_name, resolved.options.register_task_def
-    reports = {
-        "created": "the server has no definition of it and uses its defaults",
-        "updated": f"the server's definition differs from the code's in {', '.join(changes)}",
-        "unchanged": "the server's definition is the code's",
-        "kept": "the server has a definition, which the code leaves alone (overwrite_task_def is off)",
-    }
-    remedy = ""
-    if outcome in {"created", "updated"}:
-        remedy = (
-            "; a start registers it"
-            if registers
-            else "; register_task_def is off, so that a start changes nothing"
-        )
-    return Finding(name, is_right=True, report=reports[outcome] + remedy)

@@ -9,6 +9,9 @@
     url = "https://conductor.example/api"
     auth = { key_id_env = "ORDERS_KEY", key_secret_file = "/run/secrets/conductor" }
 
+    [metrics]
+    http_port = 9464
+
     [workers.all]
     thread_count = 10
 
@@ -29,7 +32,7 @@ import attrs
 from anyworker.errors import ConfigurationError
 from anyworker.option_kinds import shown
 from anyworker.option_table import PROPERTIES, Option, nearest
-from anyworker.settings_table import AUTH, RUN, SERVER, Entry
+from anyworker.settings_table import AUTH, METRICS, RUN, SERVER, Entry
 from anyworker.toml_lines import line_of
 
 NAME = "anyworker.toml"
@@ -64,6 +67,8 @@ class SettingsFile:
     auth: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
     """By the keys of ``settings_table.AUTH``."""
     headers: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
+    metrics: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
+    """By the keys of ``settings_table.METRICS``."""
     workers: Mapping[str, Mapping[str, Setting]] = attrs.field(factory=dict, hash=False)
     """By task type, ``all`` for all of them, then by the name of the option."""
 
@@ -143,7 +148,7 @@ class _Reading:
 
     def settings(self, table: Mapping[str, Any]) -> SettingsFile:
         """Return what the file's own table says."""
-        tables = {key: self._subtable(table, key) for key in ("server", "workers")}
+        tables = {key: self._subtable(table, key) for key in ("server", "metrics", "workers")}
         server = dict(tables["server"])
         auth, headers = (self._subtable(server, key, "server") for key in ("auth", "headers"))
         for key in ("auth", "headers"):
@@ -155,6 +160,7 @@ class _Reading:
             server=self._entries(server, SERVER, "server", known={*SERVER, "auth", "headers"}),
             auth=self._auth(auth),
             headers=self._headers(headers),
+            metrics=self._entries(tables["metrics"], METRICS, "metrics", known=set(METRICS)),
             workers=self._workers(tables["workers"]),
         )
 

@@ -19,6 +19,7 @@ class Entry:
     is_accepted: Callable[[object], bool]
     is_path: bool = False
     """Whether a relative one is meant from the file's directory."""
+    default: object = None
 
 
 def _is_text(value: object) -> bool:
@@ -47,16 +48,27 @@ _POSITIVE = "a number of seconds above 0"
 _COUNT = "a whole number, 1 or more"
 
 RUN: Mapping[str, Entry] = {
-    "backend": Entry(f"one of {', '.join(BACKENDS)}", lambda value: value in BACKENDS),
+    "backend": Entry(f"one of {', '.join(BACKENDS)}", lambda value: value in BACKENDS, default="asyncio"),
+    "modules": Entry("a list of modules and .py files", _is_list_of(_is_text), default=()),
     "processes": Entry(
         f"a number of processes, 1 or more, or {PER_WORKER!r}",
         lambda value: value == PER_WORKER or _is_count(value),
+        default=1,
     ),
-    "grace": Entry("a number of seconds, 0 or more", _is_number),
-    "modules": Entry("a list of modules and .py files", _is_list_of(_is_text)),
-    "update_retry_delays": Entry("a list of numbers of seconds, 0 or more", _is_list_of(_is_number)),
+    "grace": Entry("a number of seconds, 0 or more", _is_number, default=25.0),
+    "update_retry_delays": Entry(
+        "a list of numbers of seconds, 0 or more", _is_list_of(_is_number), default=(10.0, 20.0, 30.0)
+    ),
+    "watchdog": Entry(
+        "a number of seconds above 0, or false for any time",
+        lambda value: value is False or _is_positive(value),
+        default=60.0,
+    ),
+    "restart_max_attempts": Entry(_COUNT, _is_count),
+    "max_tasks_per_process": Entry(_COUNT, _is_count),
+    "max_rss_mb": Entry("a number of MB above 0", _is_positive),
 }
-"""Keys at the top, by the names of the parameters of `anyworker.run` where there is one."""
+"""Keys at the top, which but for ``modules`` are parameters of `anyworker.run`."""
 
 SERVER: Mapping[str, Entry] = {
     "url": Entry("the API's URL, such as http://localhost:8080/api", _is_text),
@@ -80,3 +92,15 @@ AUTH: Mapping[str, Entry] = {
     "key_secret_file": Entry("the path of a file", _is_text, is_path=True),
 }
 """Keys of ``[server.auth]``. The secret itself has no place in a file that others read."""
+
+METRICS: Mapping[str, Entry] = {
+    "http_port": Entry(
+        "a port, 0 for a free one", lambda value: type(value) is int and value in range(65536)
+    ),
+    "http_host": Entry("an address to listen on", _is_text),
+    "directory": Entry("the path of a directory", _is_text, is_path=True),
+    "file_name": Entry("a file's name", _is_text),
+    "update_interval": Entry(_POSITIVE, _is_positive),
+    "histograms": Entry("true or false", lambda value: isinstance(value, bool)),
+}
+"""Keys of ``[metrics]``, by the names of the fields of `MetricsSettings`."""

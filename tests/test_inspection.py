@@ -6,15 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from anyworker import Configuration, TaskDef, Worker
 from anyworker.cli import main
-from anyworker.client import ConductorClient
-from anyworker.devserver import DevServer
-from anyworker.events import Publisher
-from anyworker.fleet.declarations import declarations
-from anyworker.inspection import Finding, examine
-from anyworker.options import resolve_all
-from anyworker.runner.registration import Registrar
 
 MODULE = """
 from anyworker import TaskDef, worker_task
@@ -58,52 +50,27 @@ def test_schema_prints_what_registration_sends(module: str) -> None:
     assert printed["charge"]["output"]["properties"] == {"result": {"type": "string"}}
 
 
-@pytest.mark.parametrize("command", ["list", "schema", "doctor"])
+@pytest.mark.parametrize("command", ["list", "schema", "doctor", "config", "run"])
 def test_a_module_that_cannot_be_imported_is_named(command: str) -> None:
     result = CliRunner().invoke(main, [command, "no.such.module"])
     assert result.exit_code == 3
-    assert "no.such.module" in result.output or "'no'" in result.output
+    if command != "run":  # which logs it
+        assert "there is no module 'no'" in result.output
 
 
-async def found(server: DevServer, **options: object) -> Finding:
-    worker = Worker(
-        "charge", lambda amount: amount, task_def=TaskDef(name="charge", retry_count=5), **options
-    )  # type: ignore[arg-type]
-    configuration = Configuration(server_api_url="http://dev/api", transport=server.transport())
-    [finding] = await examine(resolve_all([worker], {}).workers, configuration)
-    return finding
+@pytest.mark.parametrize("command", ["list", "schema", "run"])
+def test_modules_have_to_be_named_somewhere(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == 2
+    assert "list them as modules in a settings file" in result.output
 
 
-async def test_doctor_tells_what_the_server_lacks_and_what_differs() -> None:
-    server = DevServer()
-    configuration = Configuration(server_api_url="http://dev/api", transport=server.transport())
-    missing = await found(server)
-    assert "no definition" in missing.report
-    assert "register_task_def is off" in missing.report
-    async with ConductorClient(configuration) as client:
-        await client.register_task_defs([TaskDef(name="charge", retry_count=1)])
-    differing = await found(server, register_task_def=True)
-    assert "differs from the code's in inputSchema, outputSchema, retryCount" in differing.report
-    assert "a start registers it" in differing.report
-    kept = await found(server, overwrite_task_def=False)
-    assert "leaves alone" in kept.report
-
-
-async def test_doctor_reads_schemas_that_are_in_a_registry() -> None:
-    server = DevServer(flavor="orkes")
-    configuration = Configuration(server_api_url="http://dev/api", transport=server.transport())
-    worker = Worker("charge", lambda amount: amount, register_task_def=True)
-    workers = resolve_all([worker], {}).workers
-    async with ConductorClient(configuration) as client:
-        await Registrar(client, Publisher(), declarations(workers)).run()
-    [finding] = await examine(workers, configuration)
-    assert finding.report == "the server's definition is the code's"
-
-
-async def test_doctor_finds_a_definition_that_the_server_would_refuse() -> None:
-    server = DevServer()
-    configuration = Configuration(server_api_url="http://dev/api", transport=server.transport())
-    worker = Worker("charge", lambda: 1, task_def=TaskDef(name="charge", timeout_seconds=5))
-    [finding] = await examine(resolve_all([worker], {}).workers, configuration)
-    assert not finding.is_right
-    assert "timeoutSeconds=5" in finding.report
+def test_modules_may_be_named_in_the_settings_file(module: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('modules = ["charging.py"]\n[workers.charge]\nthread_count = 3\n')
+    result = CliRunner().invoke(main, ["list", "--config", str(settings)])
+    assert result.exit_code == 0, result.output
+    assert f"thread_count = 3  ({settings}:workers.charge.thread_count)" in result.output

@@ -115,7 +115,7 @@ def test_the_strongest_tier_that_is_set_counts(data: st.DataObject):
     option = data.draw(st.sampled_from(OPTIONS))
     text = TEXTS[option.name]
     said = data.draw(st.dictionaries(st.sampled_from(TIERS), text))
-    in_code = None if option.is_environment_only else data.draw(st.none() | text)
+    in_code = None if option.is_outside_only else data.draw(st.none() | text)
     code = {} if in_code is None else {option.name: option.read(in_code)}
     options = resolve(
         Worker("my-task.v2", process_order, **code), {key_of(tier, option.name): said[tier] for tier in said}
@@ -425,4 +425,4 @@ def test_documentation_table_has_a_row_for_each_option():
     assert len({row.count("|") for row in (head, rule, *rows)}) == 1
     for option, row in itertools.zip_longest(OPTIONS, rows):
         assert all(f"`{name}`" in row for name in option.properties)
-        assert re.search(r"environment only", row) or option in DECLARABLE
+        assert re.search(r"not in code", row) or option in DECLARABLE

@@ -9,11 +9,13 @@ import attrs
 import msgspec
 
 from anyworker.conductor import replay
+from anyworker.conductor.answers import answer_error, is_markup, not_json_error
 from anyworker.conductor.auth import Authentication
 from anyworker.conductor.calls import Calls, segment
 from anyworker.conductor.decoding import DECODING_FAILURES, TASKS, ModelDecoder, salvaged_tasks
 from anyworker.conductor.encoding import encode
 from anyworker.conductor.exchange import Exchange
+from anyworker.conductor.greeting import Greeting, greeting
 from anyworker.conductor.models import PollData, Task, TaskExecLog, TaskPage, TaskResult
 from anyworker.conductor.tokens import token_fetcher
 from anyworker.conductor.wire import TEXT, Wire, api_url, header_lines, open_exchange, timeouts
@@ -99,6 +101,24 @@ class ConductorClient(WorkflowCalls):
             reason = "the client is not open: use it in `async with`"
             raise RuntimeError(reason)
         return self._opened
+
+    async def greet(self) -> Greeting:
+        """Ask the server what it is, without a token."""
+        wire, target = self._calls.wire, self._calls.target("/version")
+        answer = await wire.send(replay.READ, target, header_lines(self.configuration.headers))
+        if answer.status in {401, 403}:
+            return greeting(answer, is_open=False)
+        if not 200 <= answer.status < 300:
+            raise answer_error(answer, self._calls.request(replay.READ, target))
+        if is_markup(answer):
+            raise not_json_error(answer, self._calls.request(replay.READ, target), "")
+        return greeting(answer)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token just now."""
+        grant = self._calls.authentication.current()
+        return grant is not None and grant.token is not None
 
     async def poll(
         self, task_type: str, *, count: int, timeout: float, worker_id: str, domain: str | None = None

@@ -32,6 +32,7 @@ from anyworker.fleet.link import Link
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.logs import follow_logs
 from anyworker.fleet.main_module import import_main
+from anyworker.fleet.mounting import mount
 from anyworker.fleet.orders import (
     ORDERS,
     Beat,
@@ -124,6 +125,8 @@ def _prepare(begin: Begin) -> tuple[tuple[Worker, ...], dict[str, Any]]:
     sys.path[:] = begin.search_path
     sys.argv[:] = begin.arguments
     with follow_logs(begin.logs):
+        for package, directory in begin.mounts.items():
+            mount(package, directory)
         if begin.main is not None:
             import_main(begin.main)
         load_all(begin.targets)

@@ -27,6 +27,8 @@ class Begin(Message, frozen=True):
     backend: str
     search_path: list[str]
     """``sys.path``."""
+    mounts: dict[str, str]
+    """Directories that are packages under names of their own, by name."""
     arguments: list[str]
     """``sys.argv``."""
     targets: list[str]

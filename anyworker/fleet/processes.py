@@ -14,6 +14,7 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
 from anyworker.fleet.logs import own_logs
 from anyworker.fleet.main_module import main_module
+from anyworker.fleet.mounting import mounted
 from anyworker.fleet.orders import Begin
 from anyworker.fleet.post import Assignment, Upkeep
 from anyworker.fleet.references import pack
@@ -141,13 +142,13 @@ def checked(
     """Return the workers, if the settings can work: what cannot is said once, not by every process."""
     with Problems() as problems:
         with problems.of_one_part():
-            configuration or Configuration()
+            configuration = configuration or Configuration()
         with problems.of_one_part():
             check_times(grace, update_retry_delays)
         with problems.of_one_part():
             Publisher(event_listeners)
         with problems.of_one_part():
-            resolved = resolve_workers(workers)
+            resolved = resolve_workers(workers, configuration)
     return tuple(each.worker for each in resolved)
 
 
@@ -168,10 +169,15 @@ def _begin(
     beat_seconds: float,
     settings: Mapping[str, Any],
 ) -> Begin:
-    package = pack({**settings, "backend_options": dict(backend_options)}, team)
+    configuration: Configuration | None = settings["configuration"]
+    if configuration is not None:
+        configuration = configuration.for_workers({worker.task_definition_name for worker in team})
+    parts = {**settings, "configuration": configuration, "backend_options": dict(backend_options)}
+    package = pack(parts, team)
     return Begin(
         backend=backend,
         search_path=list(sys.path),
+        mounts={name: str(place) for name, place in mounted().items()},
         arguments=list(sys.argv),
         targets=[targets] if isinstance(targets, str) else list(targets),
         main=main_module() if package.needs_main else None,

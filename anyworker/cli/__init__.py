@@ -1,0 +1,18 @@
+"""The ``anyworker`` command."""
+
+import click
+
+import anyworker
+from anyworker.cli.developing import dev
+from anyworker.cli.looking import config, doctor, list_workers, schema
+from anyworker.cli.running import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(anyworker.__version__)
+def main() -> None:
+    """Run workers for Conductor."""
+
+
+for command in (run, dev, list_workers, schema, config, doctor):
+    main.add_command(command)

@@ -1,0 +1,71 @@
+"""``anyworker run``."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import click
+
+import anyworker
+from anyworker.cli import sharing
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@sharing.targets
+@sharing.config
+@click.option("--backend", type=sharing.BACKEND, show_default="asyncio", help=sharing.BACKEND_HELP)
+@click.option("--grace", type=sharing.GRACE, show_default="25.0", help=sharing.GRACE_HELP)
+@sharing.verbose
+@click.option(
+    "--processes",
+    show_default="1",
+    metavar="N|per-worker",
+    help="How many processes, each with all workers; or one process for each worker.",
+)
+def run(
+    targets: Sequence[str],
+    path: str | None,
+    backend: str | None,
+    grace: float | None,
+    *,
+    verbose: bool,
+    processes: str | None,
+) -> None:
+    """Import modules or files and run the workers that they declare.
+
+    The server is CONDUCTOR_SERVER_URL, by default http://localhost:8080/api. What is not on the command line
+    may be in a settings file: the modules, the server, all options; `anyworker config` shows what holds.
+
+    Example: anyworker run my_app.workers billing/workers.py --backend trio
+    """
+    from anyworker.run_settings import choose  # noqa: PLC0415 - `--help` need not wait for it
+
+    sharing.log(verbose=verbose)
+    file = sharing.read_file(path)
+    flags = {"backend": backend, "grace": grace, "processes": _processes(processes)}
+    chosen = {name: each.value for name, each in choose(flags, file).items()}
+    chosen["modules"] = sharing.named_modules(targets, file)
+    if file is not None:
+        logger.info("Settings from %s", file.name)
+    chosen["backend"], chosen["backend_options"] = sharing.event_loop(chosen["backend"])
+    # TOML has no null.
+    chosen["watchdog"] = chosen["watchdog"] or None
+    anyworker.run(
+        import_modules=chosen.pop("modules"),
+        configuration=None if file is None else sharing.configured(file),
+        metrics_settings=None if file is None else sharing.metrics_of(file),
+        **chosen,
+    )
+
+
+def _processes(text: str | None) -> int | Literal["per-worker"] | None:
+    if text is None:
+        return None
+    if text == "per-worker":
+        return "per-worker"
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    message = f"--processes {text}: expected a number of processes, 1 or more, or per-worker"
+    raise click.UsageError(message)

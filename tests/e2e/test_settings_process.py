@@ -1,0 +1,114 @@
+"""Settings from a file, in whole processes: the modules, how many processes, the options in each."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from process_rig import Process, Server
+
+WORKERS = """
+from anyworker import worker_task
+
+@worker_task("one", thread_count=1)
+def one(): ...
+
+@worker_task("two", thread_count=1)
+def two(): ...
+"""
+
+SETTINGS = """
+modules = ["jobs/workers.py"]
+backend = "trio"
+grace = 1
+processes = {processes}
+
+[server]
+url = "{url}"
+
+[metrics]
+http_port = 0
+
+[workers.all]
+thread_count = 3
+poll_interval = 40
+
+[workers.two]
+thread_count = 4
+"""
+
+
+def project(directory: Path, url: str, processes: str) -> Path:
+    """Write a project and return its settings file."""
+    (directory / "jobs").mkdir()
+    (directory / "jobs" / "workers.py").write_text(WORKERS)
+    path = directory / "settings.toml"
+    path.write_text(SETTINGS.format(url=url, processes=processes))
+    return path
+
+
+@pytest.mark.parametrize("processes", ["1", "2", '"per-worker"'])
+def test_a_file_says_what_runs_and_how(server: Server, tmp_path: Path, processes: str) -> None:
+    project(tmp_path, server.url, processes)
+    command = ["-m", "anyworker", "run", "--config", "settings.toml"]
+    process = Process(command, tmp_path, server.url, CONDUCTOR_WORKER_ALL_POLL_INTERVAL="50")
+    try:
+        process.await_output("Conductor Worker[name=", 4 if processes == "2" else 2)
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    said = process.err.decode()
+    lines = [line for line in said.splitlines() if "Conductor Worker[name=" in line]
+    assert "Settings from settings.toml" in said
+    assert all("poll_interval=50ms" in line and "backend=trio" in line for line in lines)
+    counts = {"one": "thread_count=3", "two": "thread_count=4"}
+    assert all(counts[line.split("name=")[1][:3]] in line for line in lines)
+    assert "thread_count: settings.toml:workers.two.thread_count" in said
+    assert "is for no worker" not in said
+    assert len({line.split("pid=")[1].split(",")[0] for line in lines}) == (1 if processes == "1" else 2)
+
+
+def test_the_command_line_wins_over_the_file(server: Server, tmp_path: Path) -> None:
+    project(tmp_path, server.url, "2")
+    command = [
+        "-m",
+        "anyworker",
+        "run",
+        "--config",
+        "settings.toml",
+        "--processes",
+        "1",
+        "--backend",
+        "asyncio",
+    ]
+    process = Process(command, tmp_path, server.url)
+    try:
+        process.await_output("Conductor Worker[name=", 2)
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert process.err.count(b"backend=asyncio") == 2
+
+
+SCANNING = """
+import logging, sys
+import anyworker
+
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+loader = anyworker.WorkerLoader()
+loader.scan_path("jobs", package_prefix="my_app.workers")
+anyworker.run(*loader.get_workers(), processes=2, grace=1)
+"""
+
+
+def test_a_directory_scanned_under_a_prefix_is_found_by_every_process(server: Server, tmp_path: Path) -> None:
+    project(tmp_path, server.url, "2")
+    (tmp_path / "main.py").write_text(SCANNING)
+    process = Process(["main.py"], tmp_path, server.url)
+    try:
+        process.await_output("Conductor Worker[name=", 4)
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
