@@ -35,6 +35,14 @@
 from collections.abc import Sequence
 
 
+def message_of(error: BaseException) -> str:
+    """Return the text of an exception of whatever class."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the user's __str__ runs here, and a failed task needs a reason
+        return "(its message cannot be shown: __str__ raised)"
+
+
 class AnyworkerError(Exception):
     """Root of everything that anyworker raises on its own account."""
 

@@ -85,7 +85,8 @@ async def timed(function: Callable[..., Any], given: dict[str, Any]) -> tuple[fl
         began = time.perf_counter()
         with anyio.CancelScope() as scope:
             outcome: Any = await executor.execute(execution, scope)
-        await executor.packer.pack(to_result(outcome, execution.draft, now_ms=lambda: 0), 1)
+        result = to_result(outcome, execution.draft, now_ms=lambda: 0)
+        await executor.packer.pack(result, 1, execution.draft)
         took = time.perf_counter() - began
         await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()

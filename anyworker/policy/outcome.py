@@ -7,7 +7,7 @@ import attrs
 import msgspec
 
 from anyworker.conductor.models import ResultStatus, Task, TaskExecLog, TaskResult
-from anyworker.errors import ConversionError, NonRetryableException, SerializationError
+from anyworker.errors import ConversionError, NonRetryableException, SerializationError, message_of
 from anyworker.policy.cancellation import CancelReason
 
 HAND_BACKS_KEY = "__anyworker_hand_backs__"
@@ -85,16 +85,9 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__ runs here, and a failed task needs a reason
-        return "(its message cannot be shown: __str__ raised)"
-
-
 def describe(error: BaseException) -> str:
     """Return a reason for people: class and message, or the message alone where it was written for them."""
-    message = _message(error)
+    message = message_of(error)
     if isinstance(error, NonRetryableException | ConversionError) and message:
         return message
     name = type(error).__name__

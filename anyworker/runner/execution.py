@@ -48,12 +48,14 @@ from anyworker.values.weight import is_heavy
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Arguments = tuple[tuple[object, ...], dict[str, object]]
+"""Of a call: positional, by name."""
 
 
 class Call(Protocol):
     """A function whose parameters are resolved: see `values.resolve.resolve_call`."""
 
-    def arguments(self, task: Task) -> tuple[tuple[object, ...], dict[str, object]]:
+    def arguments(self, task: Task) -> Arguments:
         """Return the positional and keyword arguments for a task, or raise ConversionError."""
         ...
 
@@ -127,11 +129,7 @@ class Executor:
             return known(_unreadable_input(task))
         if is_heavy(task.input_data):
             return self._converted_aside(execution, scope)
-        try:
-            positional, named = self.call.arguments(task)
-        except ConversionError as error:
-            return known(Terminal(str(error), error))
-        return self._called(execution, scope, positional, named)
+        return self._called(execution, scope, self._arguments(task))
 
     def packed(self, result: TaskResult, execution: Execution) -> Awaitable[Parcel]:
         """Make the result of a task ready for the wire."""
@@ -158,21 +156,30 @@ class Executor:
         """Convert an input where the loop need not stand still for it, then call."""
         execution.scope = scope
         try:
-            convert = partial(self.call.arguments, execution.draft.task)
-            positional, named = await self.run_sync(partial(without_collections, convert))
-        except ConversionError as error:
-            return Terminal(str(error), error)
+            convert = partial(self._arguments, execution.draft.task)
+            arguments = await self.run_sync(partial(without_collections, convert))
         finally:
             execution.scope = None
-        return await self._called(execution, scope, positional, named)
+        return await self._called(execution, scope, arguments)
+
+    def _arguments(self, task: Task) -> Arguments | Outcome:
+        """Return the arguments for a task, or the outcome where there are none."""
+        try:
+            return self.call.arguments(task)
+        except ConversionError as error:
+            return Terminal(str(error), error)
+        except BaseException as error:  # noqa: BLE001 - constructors of the user's run here
+            return failure(error, traceback_of(error))
 
     def _called(
         self,
         execution: Execution,
         scope: anyio.CancelScope,
-        positional: tuple[object, ...],
-        named: dict[str, object],
+        arguments: Arguments | Outcome,
     ) -> Awaitable[Outcome]:
+        if not isinstance(arguments, tuple):
+            return known(arguments)
+        positional, named = arguments
         execution.scope = scope
         if self.timeout is None:
             return self._guarded(execution, positional, named)

@@ -65,7 +65,7 @@ def pack(
         result.logs = result.logs[:LOGS_PER_UPDATE]
     try:
         return Parcel(result, encode_result(result, output_limit=output_limit), wire_poll_count, surplus)
-    except Exception as raised:  # noqa: BLE001 - a value of the user's may run code of the user's
+    except BaseException as raised:  # noqa: BLE001 - a value of the user's may run code of the user's
         error = (
             raised if isinstance(raised, SerializationError) else SerializationError("$", describe(raised))
         )
@@ -95,7 +95,7 @@ def _with_output(failed: TaskResult, kept: Mapping[str, Any] | None, limit: int 
     failed.output_data = dict(kept)
     try:
         return encode_result(failed, output_limit=limit)
-    except Exception:  # noqa: BLE001 - as in `pack`
+    except BaseException:  # noqa: BLE001 - as in `pack`
         failed.output_data = {}
         return None
 

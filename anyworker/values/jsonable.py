@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
-from anyworker.errors import SerializationError
+from anyworker.errors import SerializationError, message_of
 from anyworker.values.custom import CustomType, custom_type
 from anyworker.values.dates import writable
 from anyworker.values.fields import is_named_tuple
@@ -128,7 +128,7 @@ class _Walk:
         try:
             encoded = custom.encode(value)
         except Exception as error:
-            reason = f"a {_name(value)} that cannot be encoded: {error}"
+            reason = f"a {_name(value)} that cannot be encoded: {message_of(error)}"
             raise _Refusal(reason) from error
         if type(encoded) is type(value):
             reason = f"a {_name(value)} that its encoder leaves as it is"
@@ -167,7 +167,7 @@ def _unwrapped(value: object) -> object:
         # By the names that the class reads, where these are not those of its attributes.
         return dump(value, mode="json", by_alias=True) if _has_aliases(value) else dump(value, mode="json")
     except Exception as error:
-        reason = f"a {_name(value)} that cannot be dumped: {error}"
+        reason = f"a {_name(value)} that cannot be dumped: {message_of(error)}"
         raise _Refusal(reason) from error
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from anyworker.errors import message_of
 from anyworker.values import notations
 from anyworker.values.custom import CustomType
 from anyworker.values.dates import in_full, is_finer_than_microseconds
@@ -107,7 +108,7 @@ def made_from(kind: type, base: Leaf) -> Leaf:
 
 def refused_by_class(name: str, error: Exception) -> Misfit:
     """Return what says that a class does not take a value that its parts are fit for."""
-    return Misfit([("", f"not a valid {name}: {str(error) or type(error).__name__}")])
+    return Misfit([("", f"not a valid {name}: {message_of(error) or type(error).__name__}")])
 
 
 def construct(build: Callable[[Any], object], name: str, value: object) -> object:

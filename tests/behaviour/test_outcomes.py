@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -81,6 +82,59 @@ async def test_what_is_raised_fails_its_own_task_and_no_other(
     assert failed.tasks[0].status == status
     assert failed.tasks[0].reason_for_incompletion == reason
     assert after.status == "COMPLETED"
+
+
+@dataclass
+class Picky:
+    name: str
+
+    def __post_init__(self) -> None:
+        raise RAISED[self.name]
+
+
+class Dumped:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        raise RAISED[self.name]
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+RAISED: dict[str, BaseException] = {
+    "exit": SystemExit(3),
+    "interrupt": KeyboardInterrupt(),
+    "cancelled": asyncio.CancelledError(),
+    "closed": GeneratorExit(),
+    "mute": Mute(),
+}
+
+
+def take(a: Picky) -> None: ...
+
+
+def give(name: str) -> dict[str, Any]:
+    return {"a": Dumped(name)}
+
+
+@pytest.mark.parametrize("name", RAISED)
+async def test_what_a_constructor_or_a_dump_raises_fails_its_own_task_and_no_other(name: str) -> None:
+    with anyio.fail_after(10):
+        async with stage(Worker("work", take), Worker("write", give)) as performance:
+            await performance.define("work", retry_count=0)
+            await performance.define("write", name="write flow", retry_count=0)
+            for _ in range(2):
+                taken = await performance.play({"a": {"name": name}})
+                given = await performance.play({"name": name}, name="write flow")
+                assert taken.tasks[0].status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR"}
+                assert given.tasks[0].status == "FAILED"
+                expected = "cannot be shown" if name == "mute" else type(RAISED[name]).__name__
+                for workflow in (taken, given):
+                    assert expected in (workflow.tasks[0].reason_for_incompletion or "")
 
 
 async def test_stop_iteration_from_a_thread_is_a_failure_like_any_other() -> None:

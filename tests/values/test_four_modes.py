@@ -45,7 +45,7 @@ async def sent(function: Callable[..., Any], given: dict[str, Any]) -> bytes:
         outcome = await executor.execute(execution, scope)
     assert isinstance(outcome, Sent)
     result = to_result(outcome, execution.draft, now_ms=lambda: 0)
-    return (await executor.packer.pack(result, 1)).body
+    return (await executor.packer.pack(result, 1, execution.draft)).body
 
 
 def updates(function: Callable[..., Any], given: dict[str, Any]) -> Iterator[bytes]:
