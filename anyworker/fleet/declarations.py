@@ -30,18 +30,27 @@ def declarations(workers: Iterable[ResolvedWorker]) -> list[Declared]:
     return merged(resolved for resolved in workers if resolved.options.register_task_def)
 
 
+def check_templates(workers: Iterable[ResolvedWorker]) -> None:
+    """Refuse what `declarations` would refuse of templates, also of workers that run in other processes.
+
+    Raises:
+        ConfigurationError: Templates that contradict each other; all fields are named.
+    """
+    registered = [resolved for resolved in workers if resolved.options.register_task_def]
+    if problems := [problem for group in _by_type(registered) for problem in _contradictions(group)]:
+        raise ConfigurationError(problems)
+
+
 def merged(workers: Iterable[ResolvedWorker]) -> list[Declared]:
     """Return what the code says of each task type, as `declarations` does, registered or not.
 
     Raises:
         ConfigurationError: Parameters that no input can fill, templates that contradict each other.
     """
-    by_type: dict[str, list[ResolvedWorker]] = {}
-    for resolved in workers:
-        by_type.setdefault(resolved.worker.task_definition_name, []).append(resolved)
-    problems = [problem for group in by_type.values() for problem in _contradictions(group)]
+    groups = _by_type(workers)
+    problems = [problem for group in groups for problem in _contradictions(group)]
     found: list[Declared] = []
-    for group in by_type.values():
+    for group in groups:
         try:
             found.append(_of_group(group))
         except DeclarationError as error:
@@ -66,6 +75,13 @@ def declared(resolved: ResolvedWorker) -> Declared:
         output_schema=output_schema(returned),
         overwrite=resolved.options.overwrite_task_def,
     )
+
+
+def _by_type(workers: Iterable[ResolvedWorker]) -> list[list[ResolvedWorker]]:
+    groups: dict[str, list[ResolvedWorker]] = {}
+    for resolved in workers:
+        groups.setdefault(resolved.worker.task_definition_name, []).append(resolved)
+    return list(groups.values())
 
 
 def _of_group(group: Sequence[ResolvedWorker]) -> Declared:

@@ -17,7 +17,7 @@ from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
-from anyworker.fleet.declarations import declarations
+from anyworker.fleet.declarations import check_templates, declarations
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
@@ -160,6 +160,7 @@ def resolve_workers(
     for warning in (*resolution.warnings, *map(_without_effect, resolution.workers)):
         if warning:
             logger.warning(warning)
+    check_templates(resolution.workers)
     return resolution.workers
 
 
