@@ -9,10 +9,12 @@ import attrs
 
 from anyworker.configuration import Configuration
 from anyworker.environment import ALL
+from anyworker.errors import ConfigurationError
 from anyworker.fleet.declarations import merged
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.serving import resolve_workers
 from anyworker.options import ResolvedWorker, resolve
+from anyworker.registry import registered_workers
 from anyworker.worker import Worker
 
 
@@ -29,6 +31,9 @@ def load_workers(
         ConfigurationError: A module that cannot be imported, no workers, bad options.
     """
     load_all(targets)
+    if not registered_workers():
+        reason = f"no workers in {', '.join(targets)}: decorate a function there with @worker_task"
+        raise ConfigurationError(reason)
     return resolve_workers((), configuration)
 
 

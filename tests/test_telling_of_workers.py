@@ -1,8 +1,12 @@
 """What is told of workers whose annotations are text, or cannot be resolved."""
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 
 from anyworker import ConfigurationError, Worker
+from anyworker.cli import main
 from anyworker.inspection import definitions, describe
 from anyworker.options import ResolvedWorker, resolve_all
 
@@ -31,3 +35,34 @@ def test_problems_of_all_workers_are_named_at_once() -> None:
         " parameter 'x'",
         " parameter 'y'",
     ]
+
+
+BAD = """
+from anyworker import worker_task
+
+@worker_task("bad")
+def bad(x: complex, y: "Nowhere") -> None: ...
+
+@worker_task("worse")
+def worse(z: complex) -> None: ...
+"""
+
+
+def test_schema_names_every_parameter_that_cannot_work_and_no_traceback(tmp_path: Path) -> None:
+    module = tmp_path / "badly_declared.py"
+    module.write_text(BAD)
+    result = CliRunner().invoke(main, ["schema", str(module)])
+    assert result.exit_code == 3
+    assert [name for name in "xyz" if f"parameter {name!r}" in result.output] == ["x", "y", "z"]
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_module_without_workers_is_named(tmp_path: Path) -> None:
+    module = tmp_path / "workless.py"
+    module.write_text("")
+    for command in ("list", "schema", "doctor"):
+        result = CliRunner().invoke(main, [command, str(module)])
+        assert (result.exit_code, result.output.count("Traceback")) == (3, 0)
+        assert "workless.py" in result.output
+        assert "@worker_task" in result.output

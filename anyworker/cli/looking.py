@@ -47,7 +47,9 @@ def schema(targets: Sequence[str], path: str | None) -> None:
 
     file = sharing.read_file(path)
     workers = sharing.found_workers(sharing.named_modules(targets, file), sharing.configured(file))
-    click.echo(json.dumps(inspection.definitions(workers), indent=2))
+    with sharing.refusing():
+        found = inspection.definitions(workers)
+    click.echo(json.dumps(found, indent=2))
 
 
 @click.command()
