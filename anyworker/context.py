@@ -133,6 +133,8 @@ class TaskContext:
         """What names this step of this workflow run: the same over retries, hand-backs and call-backs.
 
         Give it to services that do a thing once for each key, so that a step that runs twice acts once.
+        A workflow that is restarted or rerun has the same keys again: nothing that comes with a task tells
+        its new attempts from retries.
         """
         task = self._draft.task
         return f"{task.workflow_instance_id}:{task.reference_task_name or task.task_def_name}"
