@@ -228,6 +228,25 @@ async def _(conductor: Conductor) -> None:
     assert await conductor.status(workflow_id) == "RUNNING"
 
 
+@case("8-a-rerun-opens-earlier-attempts-and-does-not-end-before-them")
+async def _(conductor: Conductor) -> None:
+    first, second = conductor.unique(), conductor.unique()
+    await conductor.define(first, second, retryCount=1, retryDelaySeconds=0)
+    workflow_id = await conductor.start(await conductor.flow(first, second))
+    failed = await conductor.take(first)
+    await conductor.update(failed, "FAILED")
+    await conductor.update(await conductor.take(first), "COMPLETED")
+    task = await conductor.take(second)
+    await conductor.update(task, "COMPLETED")
+    await conductor.ok("POST", f"/workflow/{workflow_id}/rerun", {"reRunFromTaskId": task["taskId"]})
+    assert await conductor.statuses(workflow_id) == ["SCHEDULED", "COMPLETED", "SCHEDULED"]
+    await conductor.update(await conductor.take(second), "COMPLETED")
+    assert await conductor.status(workflow_id) == "RUNNING"
+    await conductor.update(await conductor.take(first), "COMPLETED")
+    await conductor.decide(workflow_id)
+    assert await conductor.status(workflow_id) == "COMPLETED"
+
+
 @case("8-skip-a-future-task")
 async def _(conductor: Conductor) -> None:
     first, second, third = (conductor.unique() for _ in range(3))

@@ -84,6 +84,22 @@ async def _(conductor: Conductor) -> None:
     assert found["reasonForIncompletion"] == gone_wrong(task, "FAILED", "null")
 
 
+@case("5.6-what-has-failed-stands-in-the-order-of-a-java-set")
+async def _(conductor: Conductor) -> None:
+    name = conductor.unique()
+    await conductor.define(name, retryCount=0)
+    # Their places in a table of 16: 5, 1, 10, 0.
+    references = ["r7", "r20", "r1j", "r2"]
+    steps = [{"name": name, "taskReferenceName": reference, "permissive": True} for reference in references]
+    workflow_id = await conductor.start(await conductor.flow(*steps))
+    for _ in references:
+        await conductor.update(await conductor.take(name), "FAILED")
+    await conductor.decide(workflow_id)
+    found = await conductor.workflow(workflow_id)
+    assert found["status"] == "FAILED"
+    assert found["failedReferenceTaskNames"] == ["r2", "r20", "r7", "r1j"]
+
+
 @case("5.6-a-terminal-error-is-not-retried")
 async def _(conductor: Conductor) -> None:
     workflow_id, task = await conductor.begin(await conductor.single(retryCount=5, retryDelaySeconds=0))

@@ -139,6 +139,22 @@ async def _(conductor: Conductor) -> None:
     assert "boom" in sub["reasonForIncompletion"]
 
 
+@case("9-sub-workflow-that-has-failed-and-is-terminated-cancels-its-task")
+async def _(conductor: Conductor) -> None:
+    workflow_id, _, task = await nested(conductor)
+    await conductor.update(task, "FAILED", reasonForIncompletion="boom")
+
+    async def has_failed() -> bool:
+        return await conductor.status(workflow_id) == "FAILED"
+
+    await conductor.until(has_failed)
+    await conductor.ok("DELETE", f"/workflow/{task['workflowInstanceId']}?reason=enough")
+    sub = await conductor.last(workflow_id)
+    assert sub["status"] == "CANCELED"
+    assert sub["reasonForIncompletion"].endswith("failure reason: enough")
+    assert await conductor.status(workflow_id) == "FAILED"
+
+
 @case("9-sub-workflow-ends-with-the-outer-one")
 async def _(conductor: Conductor) -> None:
     workflow_id, _, task = await nested(conductor)

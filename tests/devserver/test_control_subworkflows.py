@@ -264,6 +264,17 @@ def test_failure_workflow_is_told_what_failed(version: int | None, expected: int
     assert (inside["workflowId"], inside["tasks"][0]["status"]) == (workflow_id, "FAILED")
 
 
+def test_failure_workflow_is_not_told_that_nothing_failed() -> None:
+    rig = Rig()
+    rig.define("a", retryCount=0)
+    rig.flow("handler", "handle")
+    rig.flow("flow", "a", failureWorkflow="handler")
+    workflow_id = rig.start("flow")
+    do(rig, "a", "CANCELED")
+    handler = rig.workflow(rig.workflow(workflow_id)["output"]["conductor.failure_workflow"])
+    assert not {"failedReferenceTaskNames", "failedTaskNames"} & set(handler["input"]["failedWorkflow"])
+
+
 def test_only_later_tasks_of_a_failure_workflow_see_into_the_failed_one() -> None:
     rig = Rig()
     rig.define("a", retryCount=0)

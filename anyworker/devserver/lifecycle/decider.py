@@ -249,12 +249,12 @@ def is_stuck(workflow: WorkflowRecord) -> bool:
 
 
 def _has_all(workflow: WorkflowRecord) -> bool:
-    """Tell whether every step that is to be done was begun, and nothing is alive."""
+    """Tell whether every step that is to be done was begun, and no attempt at any is alive."""
     latest = workflow.latest
     followers = (following_step(workflow, task.step) for task in latest.values())
     return (
         bool(latest)
         and all(step.reference in latest for step in workflow.plan.steps)
-        and all(task.is_terminal for task in latest.values())
+        and all(task.is_terminal for task in workflow.tasks)
         and all(step is None or step.reference in latest for step in followers)
     )

@@ -31,11 +31,15 @@ class Families:
             self._endings.end(child, Ending("TERMINATED", reason), now, is_remedied=False)
 
     def child_ended(self, child: WorkflowRecord, now: int) -> None:
-        """Let the SUB_WORKFLOW end as its workflow has, and its workflow be decided."""
+        """Let the SUB_WORKFLOW end as its workflow has, and its workflow be decided.
+
+        One that has ended already ends again, for a failed sub-workflow may be terminated; but what the
+        workflow around it has cancelled stays so.
+        """
         task = self._parent_task(child)
         if task is None:
             return
-        if not task.is_terminal and child.is_terminal:
+        if task.status != "CANCELED" and child.is_terminal:
             task.output = {**task.output, **child.output}
             if child.status != "COMPLETED":
                 cause = "null" if child.reason is None else child.reason

@@ -8,12 +8,14 @@ from anyworker.devserver.records.views import task_view, workflow_view
 _UNKNOWN_TO_A_TASK = ("executionMetadata", "firstStartTime", "inputData", "outputData")
 _UNKNOWN_TO_A_WORKFLOW = ("createTime", "updateTime", "startTime", "ownerApp", "tasks", "input", "output")
 _ONLY_SHOWN = ("history", "rateLimited")
+_ABSENT_WHEN_EMPTY = ("failedReferenceTaskNames", "failedTaskNames")
 
 
 def model_view(workflow: WorkflowRecord, now: int) -> dict[str, Any]:
     """Return a workflow that has just failed."""
     wire = workflow_view(workflow, now, with_tasks=False)
     kept = {key: value for key, value in wire.items() if key not in (*_UNKNOWN_TO_A_WORKFLOW, *_ONLY_SHOWN)}
+    kept = {key: value for key, value in kept.items() if value or key not in _ABSENT_WHEN_EMPTY}
     if workflow.failed_task_id is not None:
         kept["failedTaskId"] = workflow.failed_task_id
     return kept | {

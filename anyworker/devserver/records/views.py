@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
+from anyworker.devserver.wire.hashing import in_hash_order
 
 _EXECUTION_METADATA = msgspec.Raw(b'{"additionalContext":{},"empty":true,"additionalContextMap":{}}')
 
@@ -34,7 +35,7 @@ def workflow_view(workflow: WorkflowRecord, now: int, *, with_tasks: bool = True
     if workflow.reason is not None:
         wire["reasonForIncompletion"] = workflow.reason
     wire["taskToDomain"] = workflow.task_to_domain
-    wire["failedReferenceTaskNames"] = list(workflow.failed_references)
+    wire["failedReferenceTaskNames"] = in_hash_order(workflow.failed_references)
     wire["workflowDefinition"] = workflow.plan.encoded
     if workflow.defined_variables is not None:
         wire["workflowDefinition"] = {**workflow.plan.wire, "variables": workflow.defined_variables}
@@ -43,7 +44,7 @@ def workflow_view(workflow: WorkflowRecord, now: int, *, with_tasks: bool = True
     wire["priority"] = workflow.priority
     wire["variables"] = workflow.variables
     wire["lastRetriedTime"] = workflow.retried
-    wire["failedTaskNames"] = list(workflow.failed_names)
+    wire["failedTaskNames"] = in_hash_order(workflow.failed_names)
     wire["history"] = []
     wire["rateLimited"] = False
     wire["startTime"] = workflow.created

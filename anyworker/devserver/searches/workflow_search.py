@@ -6,6 +6,7 @@ from anyworker.devserver.metadata.expressions import as_text
 from anyworker.devserver.records.records import WorkflowRecord
 from anyworker.devserver.searches.indexes import Index
 from anyworker.devserver.searches.task_search import iso
+from anyworker.devserver.wire.hashing import in_hash_order
 from anyworker.devserver.wire.jsontext import encode
 
 
@@ -28,11 +29,11 @@ def summary(workflow: WorkflowRecord) -> dict[str, Any]:
     if workflow.reason is not None:
         wire["reasonForIncompletion"] = workflow.reason
     wire["executionTime"] = workflow.ended - workflow.created if workflow.ended else 0
-    wire["failedReferenceTaskNames"] = ",".join(workflow.failed_references)
+    wire["failedReferenceTaskNames"] = ",".join(in_hash_order(workflow.failed_references))
     if workflow.external_input is not None:
         wire["externalInputPayloadStoragePath"] = workflow.external_input
     wire["priority"] = workflow.priority
-    wire["failedTaskNames"] = list(workflow.failed_names)
+    wire["failedTaskNames"] = in_hash_order(workflow.failed_names)
     wire["taskToDomain"] = workflow.task_to_domain
     wire["parentWorkflowId"] = workflow.parent_id or ""
     return wire | {"classifier": "workflow", "outputSize": len(output), "inputSize": len(source)}
