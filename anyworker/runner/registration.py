@@ -12,11 +12,11 @@ import msgspec
 from anyworker.conductor.client import ConductorClient
 from anyworker.conductor.models import SchemaDef, TaskDef
 from anyworker.errors import (
+    AnyworkerError,
     AuthorizationError,
     ConductorError,
     MethodNotAllowedError,
     NotFoundError,
-    RegistrationRefused,
     ResponseError,
     UnexpectedAnswerError,
 )
@@ -119,7 +119,7 @@ class Registrar:
                     still.append(pending)
                 if isinstance(error, ResponseError) and error.retry_after is not None:
                     retry_after = max(retry_after or 0.0, error.retry_after)
-            except RegistrationRefused as error:
+            except AnyworkerError as error:  # refused by us, or no JSON
                 self._failed(pending, error)
             else:
                 self._succeeded(pending.declared, done)

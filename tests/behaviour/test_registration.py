@@ -1,5 +1,6 @@
 """Task definitions and schemas come to the server while the workers poll already."""
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -157,6 +158,12 @@ async def test_contradiction_is_not_sent_and_names_both_values(caplog: pytest.Lo
     assert "timeoutSeconds=30" in caplog.text
     with pytest.raises(NotFoundError):
         await definition(server)
+
+
+async def test_definition_that_is_no_json_fails_alone() -> None:
+    event = await registered(DevServer(), charging(TaskDef(name="charge", input_template={"a": math.nan})))
+    assert isinstance(event, TaskDefRegistrationFailure)
+    assert "NaN" in str(event.cause)
 
 
 async def test_worker_polls_while_the_registration_fails() -> None:

@@ -2,18 +2,29 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import anyio
 import pytest
+from msgspec import Meta
 
+import anyworker
 from anyworker import Configuration, TaskDef, TaskRunnerEventsListener, Worker
 from anyworker.client import ConductorClient
+from anyworker.conductor.models import WorkflowDef, WorkflowTask
 from anyworker.errors import NotFoundError
 from anyworker.events import Publisher, TaskDefRegistered, TaskDefRegistrationFailure
 from anyworker.fleet.declarations import declarations
 from anyworker.options import resolve_all
 from anyworker.runner.registration import Registrar
+
+
+@dataclass
+class Tree:
+    at: Annotated[datetime, Meta(tz=True, description="When, with \u00e9.")]
+    below: "dict[str, Tree | None]"
 
 
 class Hearing(TaskRunnerEventsListener):
@@ -77,3 +88,34 @@ async def test_definition_that_the_server_would_refuse_is_not_sent(client: Condu
     assert "responseTimeoutSeconds=3600" in str(event.cause)
     with pytest.raises(NotFoundError):
         await client.get_task_def(name)
+
+
+async def test_worker_whose_definition_is_refused_does_its_tasks(
+    conductor_url: str, client: ConductorClient
+) -> None:
+    name = f"charge-{uuid.uuid4().hex[:8]}"
+    worker = Worker(name, charge, task_def=TaskDef(name=name, timeout_seconds=30), register_task_def=True)
+    hearing = Hearing()
+    settings = Configuration(server_api_url=conductor_url)
+    with anyio.fail_after(60):
+        async with anyworker.serving(worker, configuration=settings, event_listeners=[hearing]):
+            task = WorkflowTask(name=name, task_reference_name="it", input_parameters={"order": "o7"})
+            await client.register_workflow_def(
+                WorkflowDef(name=name, tasks=[task], owner_email="a@example.org")
+            )
+            workflow = await client.wait_for_workflow(await client.start_workflow(name))
+    assert workflow.tasks[0].output_data == {"result": "o7 1.0"}
+    assert [type(event) for event in hearing.events] == [TaskDefRegistrationFailure]
+
+
+async def test_schemas_of_every_kind_come_back_as_they_were_sent(client: ConductorClient) -> None:
+    def function(tree: Tree, how: Literal["a", 1, None], *more: int, **rest: float) -> Tree | str: ...
+
+    name = f"grow-{uuid.uuid4().hex[:8]}"
+    workers = resolve_all([Worker(name, function, register_task_def=True)], {}).workers
+    [said] = declarations(workers)
+    with anyio.fail_after(30):
+        await Registrar(client, Publisher(), [said]).run()
+        found = await client.get_task_def_fields(name)
+    assert found["inputSchema"]["data"] == said.input_schema
+    assert found["outputSchema"]["data"] == said.output_schema
