@@ -48,7 +48,8 @@ class SignalStages:
     is, because it could not be put back. Outside of the main thread nothing is installed, with a warning.
 
     SIGUSR1 asks for quiet and SIGUSR2 takes it back; these have no default but to kill, so they are taken
-    whatever was there before.
+    whatever was there before. Of several such blocks in a process, in whatever order they are left, each
+    hears every signal.
 
     Args:
         stops: The signals that stop: by default SIGINT and SIGTERM.
@@ -95,7 +96,7 @@ class SignalStages:
         wires, self._wires = self._wires, None
         if _in_main_thread():  # elsewhere handlers cannot be put back: the first signal does it
             for signum, previous in self._previous.items():
-                signal.signal(signum, previous)
+                self._put_back(signum, previous)
             self._previous.clear()
         for wire in wires or ():
             wire.close()
@@ -173,6 +174,23 @@ class SignalStages:
             self._previous[signum] = previous
             signal.signal(signum, handler)
 
+    def _put_back(self, signum: signal.Signals, previous: _Handler) -> None:
+        """Leave no trace, also where a later one has been put on top and stays."""
+        above = _owner(signal.getsignal(signum))
+        while above is not None and above is not self:
+            below = above._previous.get(signum)  # noqa: SLF001 - of this class
+            if _owner(below) is self:
+                above._previous[signum] = previous  # noqa: SLF001
+                return
+            above = _owner(below)
+        signal.signal(signum, previous)
+
+    def _pass_on(self, signum: int, frame: FrameType | None) -> None:
+        """Let the one below hear it, too."""
+        below = self._previous.get(signal.Signals(signum))
+        if _owner(below) is not None and callable(below):
+            below(signum, frame)
+
     def _is_for_another(self, signum: int) -> bool:
         """Return whether the handler is not meant: in a forked child, none of our workers, or too late.
 
@@ -186,6 +204,7 @@ class SignalStages:
 
     def _on_whisper(self, signum: int, frame: FrameType | None) -> None:
         if not self._is_for_another(signum):
+            self._pass_on(signum, frame)
             self.is_quiet = signum == _QUIET
             self._wake()
 
@@ -195,7 +214,10 @@ class SignalStages:
                 self._wires[1].send(b"\0")
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        if self._is_for_another(signum) or (self.last is not None and len(self._arrived) >= self.last):
+        if self._is_for_another(signum):
+            return
+        self._pass_on(signum, frame)
+        if self.last is not None and len(self._arrived) >= self.last:
             return
         self._arrived.append(signum)
         if len(self._arrived) > Stage.CANCEL:
@@ -244,6 +266,12 @@ class SignalStages:
             current = signal.set_wakeup_fd(-1)
             if current not in {-1, ours}:
                 signal.set_wakeup_fd(current, warn_on_full_buffer=False)
+
+
+def _owner(handler: object) -> SignalStages | None:
+    """Return whose handler it is, None for one that is not from here."""
+    owner = getattr(handler, "__self__", None)
+    return owner if isinstance(owner, SignalStages) else None
 
 
 def _in_main_thread() -> bool:

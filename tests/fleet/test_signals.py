@@ -56,6 +56,32 @@ def test_earlier_handlers_come_back_also_when_the_body_raises() -> None:
     assert not signals.is_installed
 
 
+def test_all_of_several_hear_every_signal() -> None:
+    with SignalStages() as first, SignalStages() as second:
+        signal.raise_signal(signal.SIGUSR1)
+        assert (first.is_quiet, second.is_quiet) == (True, True)
+        signal.raise_signal(signal.SIGTERM)
+        assert (first.stage, second.stage) == (Stage.DRAIN, Stage.DRAIN)
+
+
+@pytest.mark.parametrize("order", ["012", "021", "102", "120", "201", "210"])
+def test_several_may_end_in_any_order(order: str) -> None:
+    all_stages = [SignalStages(), SignalStages(), SignalStages()]
+    for stages in all_stages:
+        stages.__enter__()
+    left = list(all_stages)
+    for number in order:
+        all_stages[int(number)].__exit__(None, None, None)
+        left.remove(all_stages[int(number)])
+        assert all(stages.is_installed for stages in left)
+        heard = len(left[0]._arrived) if left else 0
+        if left and not heard:
+            signal.raise_signal(signal.SIGINT)
+            assert [stages.stage for stages in left] == [Stage.DRAIN] * len(left)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_the_stage_stays_readable_after_the_block() -> None:
     with SignalStages() as signals:
         signal.raise_signal(signal.SIGTERM)
@@ -97,7 +123,7 @@ def test_blocks_can_be_nested() -> None:
         with SignalStages() as inner:
             signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
-    assert (inner.stage, outer.stage) == (Stage.DRAIN, Stage.DRAIN)
+    assert (inner.stage, outer.stage) == (Stage.DRAIN, Stage.CANCEL)
 
 
 def test_the_first_signal_lets_an_import_finish() -> None:
