@@ -46,6 +46,35 @@ class WorkerStatus:
     """Tasks that have left its hands."""
     threads: int
     """Threads in which the worker's function runs, abandoned ones included."""
+    is_paused: bool
+    """Whether it does not poll, by its options or because the fleet is quiet."""
+    last_poll: float | None
+    """Epoch seconds of the last poll that was answered; None before the first."""
+    failing_since: float | None
+    """Epoch seconds since which its polls fail; None while they do not."""
+    failure: str | None
+    """Why the last one failed."""
+
+
+@attrs.frozen
+class ProcessStatus:
+    """One place for a process at a moment."""
+
+    name: str
+    task_types: str
+    pid: int | None
+    """Of the process that holds it, or held it last."""
+    is_alive: bool
+    is_serving: bool
+    is_given_up: bool
+    """Whether it stays empty, its processes having died too often."""
+    exit_status: int | None
+    """Of the process that ended last; -n for signal n."""
+    restarts: int
+    """Processes that took the place of one that died."""
+    down_since: float | None
+    """Epoch seconds since which no process of it polls, the last one having died."""
+    rss_mb: float
 
 
 @attrs.frozen
@@ -54,6 +83,8 @@ class FleetStatus:
 
     stage: FleetStage
     workers: tuple[WorkerStatus, ...]
+    processes: tuple[ProcessStatus, ...] = ()
+    """Its processes' places, none where it runs in this one."""
 
     @property
     def is_everything_handed_over(self) -> bool:
@@ -197,4 +228,8 @@ def _status(runner: Runner) -> WorkerStatus:
         abandoned=len(runner.abandoned),
         finished=runner.finished,
         threads=runner.threads,
+        is_paused=runner.is_paused,
+        last_poll=runner.polls.last,
+        failing_since=runner.polls.failing_since,
+        failure=runner.polls.failure,
     )

@@ -4,6 +4,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import anyio
 import anyio.abc
@@ -11,6 +12,7 @@ import attrs
 import msgspec
 
 from anyworker.fleet.exits import describe_status
+from anyworker.fleet.fleet import ProcessStatus
 from anyworker.fleet.orders import Begin, Drain
 from anyworker.fleet.process import ChildProcess
 from anyworker.observe.ledger import News
@@ -41,23 +43,6 @@ class Upkeep:
     """Seconds without a beat after which a process is replaced."""
     max_tasks_per_process: int | None = None
     max_rss_mb: float | None = None
-
-
-@attrs.frozen
-class ProcessStatus:
-    """A place at a moment."""
-
-    name: str
-    task_types: str
-    pid: int | None
-    """Of the process that holds it, or held it last."""
-    is_alive: bool
-    is_serving: bool
-    exit_status: int | None
-    """Of the process that ended last; -n for signal n."""
-    restarts: int
-    """Processes that took the place of one that died."""
-    rss_mb: float
 
 
 class Post:
@@ -102,6 +87,8 @@ class Post:
         """Set when the first process has been started."""
         self.is_given_up = False
         """Whether the place stays empty, its processes having died too often."""
+        self._died_at: float | None = None
+        """Epoch seconds of the last death that no serving process has followed."""
         self.failures = 0
         """Processes that ended badly although they were told to end, and 1 if the place is given up."""
 
@@ -115,9 +102,16 @@ class Post:
             is_alive=child is not None and not child.has_ended,
             is_serving=child is not None and child.is_serving and not child.has_ended,
             exit_status=self._last_status,
+            is_given_up=self.is_given_up,
             restarts=self._restart_count,
+            down_since=self._down_since_now(child),
             rss_mb=child.beat.rss_mb if child else 0.0,
         )
+
+    def _down_since_now(self, child: ChildProcess | None) -> float | None:
+        if child is not None and child.is_serving and not child.has_ended:
+            return None
+        return self._died_at
 
     def dissolve(self) -> None:
         """Begin no more processes; those that there are have been told to end."""
@@ -209,6 +203,8 @@ class Post:
     def _take_in_death(self, child: ChildProcess, status: int) -> None:
         how = f"{child.name} (pid {child.pid}) {describe_status(status)}"
         delay = None
+        if self._died_at is None or child.is_serving:
+            self._died_at = datetime.now(UTC).timestamp()
         if self._upkeep.has_restarts:
             was_killed = status == -signal.SIGKILL and not child.was_silent
             delay = self._restarts.died(child.served, self._draw(), was_killed=was_killed)

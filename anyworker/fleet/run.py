@@ -67,8 +67,8 @@ def run(
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish after the first signal.
         update_retry_delays: Seconds between attempts to deliver a result.
-        watchdog: Seconds for which the event loop of one of several processes may be blocked before the
-            process is killed and replaced; None for any time.
+        watchdog: Seconds for which an event loop may be blocked before ``/health`` says so; one of several
+            processes is killed then, and replaced. None for any time.
         restart_max_attempts: Restarts in a row after which a process that dies is not replaced; None for any
             number. One that has served for 10 s ends the row.
         max_tasks_per_process: Tasks after which one of several processes is drained and replaced.
@@ -99,7 +99,7 @@ def run(
             with stages.importing():
                 load_all(import_modules)
             if processes == 1:
-                main = _in_this_process(stages, workers, settings)
+                main = _in_this_process(stages, workers, {**settings, "watchdog": watchdog})
             else:
                 division = {
                     "processes": processes,

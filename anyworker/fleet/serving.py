@@ -52,6 +52,7 @@ async def serving(
     lifespan: Lifespan | None = None,
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+    watchdog: float | None = 60.0,
     run_sync: RunSync | None = None,
 ) -> AsyncIterator[Fleet]:
     """Run workers beside the block, in the running event loop: ``async with serving() as fleet:``.
@@ -70,6 +71,8 @@ async def serving(
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
         grace: Seconds that tasks in hand may take to finish when the fleet drains.
         update_retry_delays: Seconds between attempts to deliver a result.
+        watchdog: Seconds for which the event loop may be blocked before ``/health`` says so; None for any
+            time.
         run_sync: Runs plain functions; by default in worker threads.
 
     Raises:
@@ -105,9 +108,10 @@ async def serving(
         )
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
-        fleet = Fleet(runners, grace, [client.keep_time, registrar.run])
+        beat = [metrics.beat] if metrics else []
+        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat])
         if metrics is not None:
-            metrics.watch(lambda: fleet.status().workers)
+            metrics.watch(fleet.status, watchdog)
         host.start_soon(fleet.run)
         async with ended_with_the_block(fleet):
             yield fleet

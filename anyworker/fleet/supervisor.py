@@ -14,7 +14,7 @@ import attrs
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.fleet import CANCEL_SECONDS, Ended, FleetStage, FleetStatus
 from anyworker.fleet.orders import Cancel, Drain, Quiet, Resume
-from anyworker.fleet.post import Assignment, Post, ProcessStatus, Upkeep
+from anyworker.fleet.post import Assignment, Post, Upkeep
 from anyworker.fleet.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ _LAST_SECONDS = 3.0
 class SupervisorStatus(FleetStatus):
     """A fleet of processes at a moment."""
 
-    processes: tuple[ProcessStatus, ...]
-    """One for each place, whether or not a process holds it."""
-    failures: int
+    failures: int = 0
     """Processes that ended badly while the fleet ended, and places that were given up."""
 
     @property
@@ -66,7 +64,7 @@ class Supervisor:
         ]
         self._metrics = metrics
         if metrics is not None:
-            metrics.watch(lambda: self.status().workers)
+            metrics.watch(self.status)
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()

@@ -4,7 +4,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -14,6 +13,7 @@ import anyworker
 from anyworker.observe import catalog
 from anyworker.observe.catalog import Metric
 from anyworker.observe.distribution import counts_up_to, quantiles
+from anyworker.observe.health import WorkerView
 from anyworker.observe.ledger import Account, Labels, Ledger, Measured, Reader
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
@@ -24,21 +24,6 @@ BOUNDS = {
 """Upper ends of the histograms' buckets: the official SDK's, so that its dashboards stay right."""
 
 _ALL = {metric.name: metric for metric in vars(catalog).values() if isinstance(metric, Metric)}
-
-
-class WorkerNumbers(Protocol):
-    """What a fleet tells of one worker."""
-
-    @property
-    def task_type(self) -> str: ...
-    @property
-    def domain(self) -> str | None: ...
-    @property
-    def slots(self) -> int: ...
-    @property
-    def in_hand(self) -> int: ...
-    @property
-    def threads(self) -> int: ...
 
 
 class Exposition(Collector):
@@ -52,7 +37,7 @@ class Exposition(Collector):
     def __init__(self, ledger: Ledger, *, histograms: bool = False) -> None:
         self.account = Account()
         """The sums over all processes."""
-        self.workers: Callable[[], Iterable[WorkerNumbers]] = tuple
+        self.workers: Callable[[], Iterable[WorkerView]] = tuple
         """Tells how each worker stands."""
         self._reader = Reader(ledger)
         self._reading = threading.Lock()
@@ -112,9 +97,9 @@ def _histogram(metric: Metric, rows: Sequence[tuple[Labels, Measured, dict[int, 
     return family
 
 
-def _gauges(workers: Iterable[WorkerNumbers]) -> Iterator[Family]:
+def _gauges(workers: Iterable[WorkerView]) -> Iterator[Family]:
     rows = list(workers)
-    numbers: list[tuple[Metric, Callable[[WorkerNumbers], int]]] = [
+    numbers: list[tuple[Metric, Callable[[WorkerView], int]]] = [
         (catalog.SLOTS, lambda worker: worker.slots),
         (catalog.IN_HAND, lambda worker: worker.in_hand),
         (catalog.THREADS, lambda worker: worker.threads),

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -13,8 +13,10 @@ from anyworker.conductor.exchange import Exchange
 from anyworker.events import Listener
 from anyworker.observe.collector import MetricsCollector
 from anyworker.observe.endpoint import endpoint, metrics_page
-from anyworker.observe.exposition import Exposition, WorkerNumbers
+from anyworker.observe.exposition import Exposition
+from anyworker.observe.health import FleetView
 from anyworker.observe.ledger import Ledger, News, Reader
+from anyworker.observe.probes import BEAT_SECONDS, Probes
 from anyworker.observe.settings import MetricsSettings
 from anyworker.observe.textfile import textfile
 from anyworker.observe.traffic import MeasuredExchange
@@ -46,8 +48,11 @@ class Counting:
         """
         return MeasuredExchange(exchange, self.ledger, prefix)
 
-    def watch(self, workers: Callable[[], Iterable[WorkerNumbers]]) -> None:
-        """Show how these workers stand. Any thread may call it."""
+    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+        """Show how a fleet is doing."""
+
+    async def beat(self) -> None:
+        """Tell again and again that the event loop turns, where somebody wants to know."""
 
     @contextlib.asynccontextmanager
     async def exposed(self) -> AsyncIterator[None]:
@@ -67,10 +72,23 @@ class Metrics(Counting):
         super().__init__(listeners)
         self._settings = settings
         self._exposition = Exposition(self.ledger, histograms=settings.histograms)
+        self._probes = Probes()
 
-    def watch(self, workers: Callable[[], Iterable[WorkerNumbers]]) -> None:
-        """Show how these workers stand. Any thread may call it."""
-        self._exposition.workers = workers
+    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+        """Show how a fleet is doing.
+
+        Args:
+            fleet: Tells it; any thread may call it.
+            watchdog: Seconds for which this event loop may be blocked; None for any time.
+        """
+        self._exposition.workers = lambda: fleet().workers
+        self._probes.watch(fleet, watchdog)
+
+    async def beat(self) -> None:
+        """Tell again and again that the event loop turns."""
+        while self._settings.http_port is not None:
+            self._probes.beat()
+            await anyio.sleep(BEAT_SECONDS)
 
     def take(self, news: News) -> None:
         """Add what another process has counted."""
@@ -100,9 +118,13 @@ class Metrics(Counting):
             with textfile(path, self._exposition, settings.update_interval):
                 yield
             return
-        pages = {"/metrics": metrics_page(self._exposition)}
+        pages = {
+            "/metrics": metrics_page(self._exposition),
+            "/health": self._probes.health,
+            "/ready": self._probes.ready,
+        }
         with endpoint(settings.http_host, settings.http_port, pages, idle=self._exposition.refresh) as port:
-            logger.info("Metrics: http://%s:%d/metrics", settings.http_host, port)
+            logger.info("Metrics: http://%s:%d/metrics, probes: /health, /ready", settings.http_host, port)
             yield
 
 

@@ -1,10 +1,10 @@
 """What a user says about metrics."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -13,6 +13,10 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
 
 _PORTS = range(65536)
+
+
+if TYPE_CHECKING:
+    from anyworker.observe.health import FleetView
 
 
 class Meter(Protocol):
@@ -27,8 +31,11 @@ class Meter(Protocol):
         """Return an exchange that is measured."""
         ...
 
-    def watch(self, workers: Callable[[], Iterable[Any]]) -> None:
-        """Show how these workers stand."""
+    def watch(self, fleet: "Callable[[], FleetView]", watchdog: float | None = None) -> None:
+        """Show how a fleet is doing."""
+
+    async def beat(self) -> None:
+        """Tell again and again that the event loop turns."""
 
     def exposed(self) -> AbstractAsyncContextManager[None]:
         """Show what is counted for the length of a block."""

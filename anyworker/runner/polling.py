@@ -1,12 +1,13 @@
 """What a poll needs, and what is known of one under way."""
 
+from datetime import UTC, datetime
 from typing import Protocol
 
 import anyio
 import attrs
 
 from anyworker.conductor.models import Task
-from anyworker.errors import TransportError
+from anyworker.errors import ConductorError, TransportError
 from anyworker.policy.planner import Poll
 from anyworker.runner.delivery import ResultClient
 from anyworker.runner.slots import Slot
@@ -41,6 +42,29 @@ class Identity:
             path=f"/tasks/poll/batch/{self.task_type}",
             may_have_arrived=True,
         )
+
+
+@attrs.define(eq=False)
+class PollHistory:
+    """How polling has gone, for whoever looks after it."""
+
+    last: float | None = None
+    """Epoch seconds of the last answer; None before the first."""
+    failing_since: float | None = None
+    """Epoch seconds of the first failure since then."""
+    failure: str | None = None
+    """Why the last poll failed, None where it did not."""
+
+    def succeeded(self) -> None:
+        """Note an answer."""
+        self.last = datetime.now(UTC).timestamp()
+        if self.failing_since is not None:
+            self.failing_since = self.failure = None
+
+    def failed(self, error: ConductorError) -> None:
+        """Note a failure."""
+        self.failing_since = self.failing_since or datetime.now(UTC).timestamp()
+        self.failure = str(error)
 
 
 @attrs.define(eq=False)

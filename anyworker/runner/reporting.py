@@ -19,6 +19,7 @@ from anyworker.events import (
 from anyworker.policy.outcome import Dropped, Failed, HandedBack, Sent, Terminal
 from anyworker.runner.execution import Execution
 from anyworker.runner.parcel import Parcel
+from anyworker.runner.polling import PollHistory
 from anyworker.values.payload import output_size
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Reporter:
         self._publish = publisher.publish
         self._task_type = task_type
         self._worker_id = worker_id
+        self.polls = PollHistory()
+        """How polling has gone."""
         self._hears_poll_started = publisher.hears(PollStarted)
         self._hears_poll_completed = publisher.hears(PollCompleted)
         self._hears_poll_failure = publisher.hears(PollFailure)
@@ -51,6 +54,7 @@ class Reporter:
 
     def poll_completed(self, duration: float, received: int, *, failures: int) -> None:
         """A poll was answered after so many seconds, and after so many failed ones."""
+        self.polls.succeeded()
         if failures:
             logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
         if self._hears_poll_completed:
@@ -60,6 +64,7 @@ class Reporter:
 
     def poll_failed(self, duration: float, error: ConductorError, *, failures: int) -> None:
         """A poll failed after so many seconds; a streak is logged at its start only."""
+        self.polls.failed(error)
         if failures == 0:
             level = logging.ERROR if isinstance(error, UnexpectedAnswerError) else logging.WARNING
             logger.log(level, "Polling %s fails, going on with backoff: %s", self._task_type, error)

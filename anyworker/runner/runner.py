@@ -17,7 +17,7 @@ from anyworker.policy.outcome import Abandoned, Draft, Dropped, Failed, HandedBa
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Execution, Executor, known
-from anyworker.runner.polling import Identity, PollClient, PollUnderWay
+from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.slots import Slot, Slots
 
@@ -69,6 +69,11 @@ class Runner:
     def slots(self) -> int:
         """How many tasks it may have in hand at once."""
         return self._slots.total
+
+    @property
+    def polls(self) -> PollHistory:
+        """How polling has gone."""
+        return self._reporter.polls
 
     @property
     def in_hand(self) -> int:

@@ -11,6 +11,7 @@ import anyio.to_thread
 import httpx
 import prometheus_client
 import pytest
+from metrics_port import fetch, port_url
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 from stage import Stage, stage
@@ -18,17 +19,6 @@ from stage import Stage, stage
 from anyworker import ConfigurationError, MetricsCollector, MetricsSettings, NonRetryableException, Worker
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-async def fetch(caplog: pytest.LogCaptureFixture, path: str = "", **headers: str) -> httpx.Response:
-    """Return what the port answers that the log names."""
-    [url] = {
-        record.message.partition(" ")[2]
-        for record in caplog.records
-        if record.message.startswith("Metrics: ")
-    }
-    async with httpx.AsyncClient(trust_env=False) as http:
-        return await http.get(url + path, headers=headers)
 
 
 def samples(text: str) -> Samples:
@@ -81,7 +71,7 @@ async def test_scripted_run_is_told_exactly_over_http(kind: str, caplog: pytest.
     async with stage(worker, metrics_settings=settings) as play:
         await play_script(play)
         await play.fleet.drain()
-        found = samples((await fetch(caplog)).text)
+        found = samples((await fetch(caplog, "/metrics")).text)
     check_script(found, play)
     polls = len(play.tap.polls())
     assert of(found, "task_poll_total", taskType="good") == polls
@@ -102,7 +92,7 @@ async def test_histograms_have_the_names_and_bounds_of_the_official_sdk(
     settings = MetricsSettings(http_port=0, histograms=True)
     async with stage(Worker("good", good), metrics_settings=settings) as play:
         await play_script(play)
-        found = samples((await fetch(caplog)).text)
+        found = samples((await fetch(caplog, "/metrics")).text)
     assert of(found, "task_result_size_bytes_bucket", taskType="good", le="100.0") == 2
     assert of(found, "task_result_size_bytes_bucket", taskType="good", le="+Inf") == 3
     key = {"method": "POST", "uri": "/tasks", "status": "200"}
@@ -114,7 +104,7 @@ async def test_openmetrics_is_served_where_it_is_asked_for(caplog: pytest.LogCap
     caplog.set_level("INFO", "anyworker")
     async with stage(Worker("good", good), metrics_settings=MetricsSettings(http_port=0)) as play:
         await play_script(play)
-        answer = await fetch(caplog, accept="application/openmetrics-text; version=1.0.0")
+        answer = await fetch(caplog, "/metrics", accept="application/openmetrics-text; version=1.0.0")
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     names = {family.name for family in parse_openmetrics(answer.text)}
     assert {"task_poll", "task_execute_time_seconds", "task_execute_error", "anyworker_build_info"} <= names
@@ -139,11 +129,10 @@ async def test_metrics_answer_while_a_function_blocks_the_loop(caplog: pytest.Lo
         return answered.wait(20)
 
     async with stage(Worker("block", block), metrics_settings=MetricsSettings(http_port=0)) as play:
-        [url] = {r.message.partition(" ")[2] for r in caplog.records if r.message.startswith("Metrics: ")}
 
         def ask() -> None:
             began.wait(20)
-            text = httpx.get(url, trust_env=False).text
+            text = httpx.get(port_url(caplog) + "/metrics", trust_env=False).text
             in_hand.append(of(samples(text), "worker_tasks_in_hand", taskType="block", domain=""))
             answered.set()
 

@@ -27,7 +27,7 @@ class Metrics:
     """What the fleet's port tells."""
 
     def __init__(self, process: Process) -> None:
-        match = re.search(rb"Metrics: (http://\S+)", process.err)
+        match = re.search(rb"Metrics: (http://[^,\s]+)", process.err)
         assert match is not None
         self._url = match[1].decode()
 

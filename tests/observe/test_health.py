@@ -1,0 +1,116 @@
+"""What probes are told: the truth table of health and readiness."""
+
+import enum
+from typing import Any
+
+import attrs
+import pytest
+
+from anyworker.observe.health import AWAY_SECONDS, Level, Report, as_json, health, readiness
+
+NOW = 1_000_000.0
+
+
+class Stage(enum.Enum):
+    RUNNING = "running"
+    QUIET = "quiet"
+    DRAINING = "draining"
+
+
+@attrs.frozen
+class OneWorker:
+    task_type: str = "greet"
+    domain: str | None = None
+    slots: int = 10
+    in_hand: int = 0
+    finished: int = 0
+    threads: int = 0
+    is_paused: bool = False
+    last_poll: float | None = NOW - 1
+    failing_since: float | None = None
+    failure: str | None = None
+
+
+@attrs.frozen
+class Place:
+    name: str = "process 1 of 2"
+    pid: int | None = 42
+    is_serving: bool = True
+    is_given_up: bool = False
+    restarts: int = 0
+    down_since: float | None = None
+
+
+@attrs.frozen
+class Fleet:
+    stage: Stage = Stage.RUNNING
+    workers: tuple[OneWorker, ...] = (OneWorker(),)
+    processes: tuple[Place, ...] = ()
+
+
+NEW = OneWorker(last_poll=None)
+AWAY = OneWorker(failing_since=NOW - AWAY_SECONDS, failure="refused")
+HICCUP = OneWorker(failing_since=NOW - 1, failure="refused")
+NEVER_REACHED = OneWorker(last_poll=None, failing_since=NOW - 1, failure="refused")
+PAUSED = OneWorker(is_paused=True, last_poll=None)
+
+TABLE: list[tuple[str, dict[str, Any], float | None, Level, Level]] = [
+    # what, the fleet, blocked since, health, readiness
+    ("all is well", {}, None, Level.OK, Level.OK),
+    ("nothing has begun", {"workers": ()}, None, Level.OK, Level.FAILED),
+    ("no poll has been answered", {"workers": (NEW,)}, None, Level.OK, Level.FAILED),
+    ("server down from the start", {"workers": (NEVER_REACHED,)}, None, Level.DEGRADED, Level.FAILED),
+    ("server down for a moment", {"workers": (HICCUP,)}, None, Level.DEGRADED, Level.DEGRADED),
+    ("server down for long", {"workers": (AWAY,)}, None, Level.DEGRADED, Level.FAILED),
+    ("one of two processes polls", {"workers": (AWAY, OneWorker())}, None, Level.DEGRADED, Level.OK),
+    (
+        "another type is well",
+        {"workers": (AWAY, OneWorker(task_type="other"))},
+        None,
+        Level.DEGRADED,
+        Level.FAILED,
+    ),
+    ("quiet", {"stage": Stage.QUIET}, None, Level.OK, Level.FAILED),
+    ("draining", {"stage": Stage.DRAINING}, None, Level.OK, Level.FAILED),
+    ("paused", {"workers": (PAUSED,)}, None, Level.OK, Level.FAILED),
+    ("one of two paused", {"workers": (PAUSED, OneWorker(task_type="b"))}, None, Level.OK, Level.OK),
+    ("loop blocked", {}, NOW - 61, Level.FAILED, Level.FAILED),
+    (
+        "process being replaced",
+        {"processes": (Place(is_serving=False, down_since=NOW - 2), Place())},
+        None,
+        Level.DEGRADED,
+        Level.DEGRADED,
+    ),
+    (
+        "process given up",
+        {"processes": (Place(is_given_up=True, down_since=NOW - 2), Place())},
+        None,
+        Level.FAILED,
+        Level.FAILED,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "blocked_since", "alive", "ready"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
+def test_truth_table(fleet: dict[str, Any], blocked_since: float | None, alive: Level, ready: Level) -> None:
+    view = Fleet(**fleet)
+    assert health(view, blocked_since=blocked_since).level is alive
+    assert readiness(view, blocked_since=blocked_since, now=NOW).level is ready
+
+
+def test_only_failure_is_a_503() -> None:
+    assert [Report(level, ()).is_good for level in Level] == [True, True, False]
+
+
+def test_report_names_the_worker_the_problem_and_since_when() -> None:
+    view = Fleet(workers=(attrs.evolve(AWAY, domain="eu"),))
+    [problem] = as_json(health(view, blocked_since=None), view)["problems"]
+    assert problem == {
+        "level": "degraded",
+        "subject": "worker 'greet' in domain 'eu'",
+        "problem": "its polls fail: refused",
+        "since": "1970-01-12T13:46:10.000+00:00",
+    }
