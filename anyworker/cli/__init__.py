@@ -6,6 +6,7 @@ import anyworker
 from anyworker.cli.developing import dev
 from anyworker.cli.looking import config, doctor, list_workers, schema
 from anyworker.cli.running import run
+from anyworker.cli.steering import quiet
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,5 +15,5 @@ def main() -> None:
     """Run workers for Conductor."""
 
 
-for command in (run, dev, list_workers, schema, config, doctor):
+for command in (run, dev, quiet, list_workers, schema, config, doctor):
     main.add_command(command)

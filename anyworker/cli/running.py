@@ -1,13 +1,17 @@
 """``anyworker run``."""
 
+import contextlib
 import logging
+import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import click
 
 import anyworker
 from anyworker.cli import sharing
+from anyworker.fleet.pid_file import pid_file as keep_pid_file
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +28,11 @@ logger = logging.getLogger(__name__)
     metavar="N|per-worker",
     help="How many processes, each with all workers; or one process for each worker.",
 )
+@click.option(
+    "--pid-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to keep the process's id, for `anyworker quiet`.",
+)
 def run(
     targets: Sequence[str],
     path: str | None,
@@ -32,6 +41,7 @@ def run(
     *,
     verbose: bool,
     processes: str | None,
+    pid_file: Path | None,
 ) -> None:
     """Import modules or files and run the workers that they declare.
 
@@ -52,12 +62,21 @@ def run(
     chosen["backend"], chosen["backend_options"] = sharing.event_loop(chosen["backend"])
     # TOML has no null.
     chosen["watchdog"] = chosen["watchdog"] or None
-    anyworker.run(
-        import_modules=chosen.pop("modules"),
-        configuration=None if file is None else sharing.configured(file),
-        metrics_settings=None if file is None else sharing.metrics_of(file),
-        **chosen,
-    )
+    with sharing.refusing(), _kept(pid_file):
+        anyworker.run(
+            import_modules=chosen.pop("modules"),
+            configuration=None if file is None else sharing.configured(file),
+            metrics_settings=None if file is None else sharing.metrics_of(file),
+            **chosen,
+        )
+
+
+def _kept(path: Path | None) -> contextlib.AbstractContextManager[None]:
+    if path is None:
+        return contextlib.nullcontext()
+    # Who finds the file may send it at once, and by default it would end the process.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    return keep_pid_file(path)
 
 
 def _processes(text: str | None) -> int | Literal["per-worker"] | None:
