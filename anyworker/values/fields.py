@@ -90,9 +90,18 @@ def hints_of(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def names_around(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a namespace with the names of a class's own module, which come first."""
+    """Return a namespace with the names around a class, which come first, and its type parameters."""
     module = sys.modules.get(getattr(kind, "__module__", ""))
-    return {**namespace, **(vars(module) if module is not None else {})}
+    parameters = [
+        parameter
+        for owner in reversed(getattr(kind, "__mro__", ()))
+        for parameter in getattr(owner, "__type_params__", ())
+    ]
+    return {
+        **namespace,
+        **(vars(module) if module is not None else {}),
+        **{parameter.__name__: parameter for parameter in parameters},
+    }
 
 
 def bindings(kind: type, arguments: Mapping[Any, Any]) -> list[tuple[type, Mapping[Any, Any]]]:
