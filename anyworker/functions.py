@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 import types
+import typing
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -123,6 +124,30 @@ def origin_of(function: object) -> Origin:
             hasattr(sys, "ps1") and namespace.get("__name__") == "__main__" and "__file__" not in namespace
         ),
     )
+
+
+def local_types(function: object) -> dict[str, object]:
+    """Return the classes and aliases of the functions that are declaring this one inside of them.
+
+    Its annotations may name them as text, where neither its module nor its closure knows them.
+    """
+    written = _as_written(function)
+    path = str(getattr(written, "__qualname__", "")).split(".<locals>.")[:-1]
+    enclosing = {".<locals>.".join(path[: length + 1]) for length in range(len(path))}
+    file = getattr(getattr(written, "__code__", None), "co_filename", None)
+    found: dict[str, object] = {}
+    frame = inspect.currentframe() if enclosing else None
+    while frame is not None:
+        if frame.f_code.co_qualname in enclosing and frame.f_code.co_filename == file:
+            # The innermost is met first.
+            found = {name: value for name, value in frame.f_locals.items() if _is_type(value)} | found
+        frame = frame.f_back
+    return found
+
+
+def _is_type(value: object) -> bool:
+    kinds = type | types.GenericAlias | types.UnionType | typing.TypeVar | typing.NewType
+    return isinstance(value, kinds) or typing.get_origin(value) is not None or hasattr(value, "__value__")
 
 
 def _as_written(function: object) -> object:

@@ -10,7 +10,7 @@ import msgspec
 
 from anyworker.conductor.models import TaskDef
 from anyworker.errors import DeclarationError
-from anyworker.functions import Origin, is_coroutine_function, origin_of, why_unusable
+from anyworker.functions import Origin, is_coroutine_function, local_types, origin_of, why_unusable
 from anyworker.option_kinds import is_one_line, shown
 from anyworker.option_table import DECLARABLE, Settings, check_settings
 from anyworker.registry import register, registered_workers
@@ -41,6 +41,8 @@ class Worker:
     """What to register at start, if ``register_task_def`` says so; its name does not count."""
     origin: Origin
     """Where the function stands; ``str(origin)`` is for people."""
+    local_types: Mapping[str, object]
+    """What its annotations may name beside what its module has, if it was declared inside of a function."""
     declared: Mapping[str, object]
     """The options that were given; the attributes below have the defaults filled in."""
     poll_interval_millis: int
@@ -90,6 +92,7 @@ class Worker:
             is_async=is_coroutine_function(function),
             task_def=task_def,
             origin=origin_of(function),
+            local_types=local_types(function),
             declared=declared,
             **values,
         )

@@ -67,7 +67,12 @@ def declared(resolved: ResolvedWorker) -> Declared:
         DeclarationError: A parameter that no input can fill.
     """
     worker, strict = resolved.worker, resolved.options.strict_schema
-    returned = resolve_return(worker.execute_function, strict=strict, ignored={TaskInProgress, TaskResult})
+    returned = resolve_return(
+        worker.execute_function,
+        strict=strict,
+        ignored={TaskInProgress, TaskResult},
+        namespace=worker.local_types,
+    )
     return Declared(
         task_type=worker.task_definition_name,
         template=worker.task_def,

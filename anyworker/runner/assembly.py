@@ -25,6 +25,7 @@ def call_of(resolved: ResolvedWorker) -> BoundCall:
         whole_task=worker.takes_task,
         strict=options.strict_schema,
         lax=options.lax,
+        namespace=worker.local_types,
     )
 
 

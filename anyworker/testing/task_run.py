@@ -118,9 +118,11 @@ class TaskRun:
 
     async def __aenter__(self) -> Self:
         self._begun, self._ended = anyio.Event(), anyio.Event()
+        in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
+        executor = executor_of(self._resolved, thread_runner() if in_thread else run_inline, self._resources)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        self._group.start_soon(self._run)
+        self._group.start_soon(self._run, executor, in_thread)
         await self._begun.wait()
         return self
 
@@ -135,9 +137,7 @@ class TaskRun:
         await self._group.__aexit__(None, None, None)
         return None
 
-    async def _run(self) -> None:
-        in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
-        executor = executor_of(self._resolved, thread_runner() if in_thread else run_inline, self._resources)
+    async def _run(self, executor: Executor, in_thread: bool) -> None:
         if executor.is_async or not in_thread:
             self._begun.set()
         else:

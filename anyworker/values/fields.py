@@ -97,8 +97,10 @@ def names_around(kind: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
         for owner in reversed(getattr(kind, "__mro__", ()))
         for parameter in getattr(owner, "__type_params__", ())
     ]
+    itself = {kind.__name__: kind} if isinstance(kind, type) else {}
     return {
         **namespace,
+        **itself,
         **(vars(module) if module is not None else {}),
         **{parameter.__name__: parameter for parameter in parameters},
     }
