@@ -22,6 +22,7 @@ from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
 from anyworker.registry import registered_workers
+from anyworker.runner.wrapping import Middleware
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class TaskHandler:
         backend: The event loop: ``asyncio`` or ``trio``.
         backend_options: anyio's own, such as ``{"use_uvloop": True}`` for asyncio.
         lifespan: As for `anyworker.run`, in each process.
+        middleware: What stands around every execution; each process gets a copy.
         grace: Seconds that tasks in hand may take to finish when the processes are stopped.
         update_retry_delays: Seconds between attempts to deliver a result.
         watchdog: As for `anyworker.run`, like the following.
@@ -84,6 +86,7 @@ class TaskHandler:
         backend: Literal["asyncio", "trio"] = "asyncio",
         backend_options: Mapping[str, Any] | None = None,
         lifespan: Lifespan | None = None,
+        middleware: Sequence[Middleware] = (),
         grace: float = 25.0,
         update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
         watchdog: float | None = 60.0,
@@ -102,6 +105,7 @@ class TaskHandler:
             "configuration": configuration,
             "event_listeners": tuple(event_listeners or ()),
             "lifespan": lifespan,
+            "middleware": middleware,
             "metrics_settings": metrics_settings,
             "grace": grace,
             "update_retry_delays": update_retry_delays,

@@ -24,6 +24,7 @@ from anyworker.fleet.steering import steer_by
 from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
 from anyworker.observe.settings import MetricsSettings
 from anyworker.policy.restarts import RestartSettings
+from anyworker.runner.wrapping import checked_middleware
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def checked(
     event_listeners: Iterable[object],
     grace: float,
     update_retry_delays: Sequence[float],
+    middleware: Iterable[object],
     **_: object,
 ) -> tuple[Worker, ...]:
     """Return the workers, if the settings can work: what cannot is said once, not by every process."""
@@ -147,6 +149,8 @@ def checked(
             check_times(grace, update_retry_delays)
         with problems.of_one_part():
             Publisher(event_listeners)
+        with problems.of_one_part():
+            checked_middleware(middleware)
         with problems.of_one_part():
             resolved = resolve_workers(workers, configuration)
     return tuple(each.worker for each in resolved)

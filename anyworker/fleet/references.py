@@ -159,7 +159,7 @@ def _is_global(worker: Worker) -> bool:
 def _singly(parts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yield the parts, of a part that consists of several each one."""
     for name, part in parts.items():
-        if isinstance(part, tuple):
+        if isinstance(part, tuple | list):
             yield from ((f"{name}[{at}] ({type(each).__qualname__})", each) for at, each in enumerate(part))
         else:
             yield name, part

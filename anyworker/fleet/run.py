@@ -23,6 +23,7 @@ from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
+from anyworker.runner.wrapping import Middleware
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def run(
     event_listeners: Iterable[Listener] = (),
     metrics_settings: MetricsSettings | None = None,
     lifespan: Lifespan | None = None,
+    middleware: Sequence[Middleware] = (),
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     watchdog: float | None = 60.0,
@@ -65,6 +67,7 @@ def run(
         metrics_settings: Where metrics go; by default nowhere, and nothing is counted.
         lifespan: Makes the async context manager that is entered before the first poll and left after the
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
+        middleware: What stands around every execution, the outermost first; see `anyworker.middleware`.
         grace: Seconds that tasks in hand may take to finish after the first signal.
         update_retry_delays: Seconds between attempts to deliver a result.
         watchdog: Seconds for which an event loop may be blocked before ``/health`` says so; one of several
@@ -90,6 +93,7 @@ def run(
         "event_listeners": tuple(event_listeners),
         "metrics_settings": metrics_settings,
         "lifespan": lifespan,
+        "middleware": middleware,
         "grace": grace,
         "update_retry_delays": update_retry_delays,
     }

@@ -34,6 +34,7 @@ from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
+from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ async def serving(
     event_listeners: Iterable[Listener] = (),
     metrics_settings: MeterSource | None = None,
     lifespan: Lifespan | None = None,
+    middleware: Sequence[Middleware] = (),
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     watchdog: float | None = 60.0,
@@ -69,6 +71,7 @@ async def serving(
         metrics_settings: `MetricsSettings`, where metrics go; by default nowhere, and nothing is counted.
         lifespan: Makes the async context manager that is entered before the first poll and left after the
             last result. The mapping that it yields fills parameters marked `FromLifespan`.
+        middleware: What stands around every execution, the outermost first; see `anyworker.middleware`.
         grace: Seconds that tasks in hand may take to finish when the fleet drains.
         update_retry_delays: Seconds between attempts to deliver a result.
         watchdog: Seconds for which the event loop may be blocked before ``/health`` says so; None for any
@@ -88,6 +91,8 @@ async def serving(
         with problems.of_one_part():
             check_times(grace, update_retry_delays)
         with problems.of_one_part():
+            around = checked_middleware(middleware)
+        with problems.of_one_part():
             publisher = Publisher(metrics.listeners if metrics else listeners)
         with problems.of_one_part():
             resolved = resolve_workers(workers, configuration)
@@ -105,6 +110,7 @@ async def serving(
             delays=update_retry_delays,
             run_sync=run_sync or thread_runner(),
             resources=resources,
+            middleware=around,
         )
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
@@ -207,6 +213,7 @@ def assemble(
     delays: Sequence[float],
     run_sync: RunSync,
     resources: Mapping[str, Any],
+    middleware: Sequence[Middleware] = (),
 ) -> list[Runner]:
     """Build a runner for each worker. Called in the event loop that will run them.
 
@@ -218,7 +225,7 @@ def assemble(
     with Problems() as problems:
         for resolved in workers:
             with problems.of_one_part():
-                executors.append((resolved, executor_of(resolved, run_sync, resources)))
+                executors.append((resolved, executor_of(resolved, run_sync, resources, middleware)))
     return [
         _runner(resolved, executor, client, publisher, own_id=own_id, delays=delays)
         for resolved, executor in executors

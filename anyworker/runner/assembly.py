@@ -1,6 +1,6 @@
 """From a worker's options to what calls its function."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +9,7 @@ from anyworker.options import ResolvedWorker
 from anyworker.runner.execution import Executor
 from anyworker.runner.packing import Packer
 from anyworker.runner.threads import RunSync
+from anyworker.runner.wrapping import Middleware
 from anyworker.values.resolve import BoundCall, resolve_call
 from anyworker.values.signatures import name_of
 
@@ -30,7 +31,10 @@ def call_of(resolved: ResolvedWorker) -> BoundCall:
 
 
 def executor_of(
-    resolved: ResolvedWorker, run_sync: RunSync, resources: Mapping[str, Any] = MappingProxyType({})
+    resolved: ResolvedWorker,
+    run_sync: RunSync,
+    resources: Mapping[str, Any] = MappingProxyType({}),
+    middleware: Sequence[Middleware] = (),
 ) -> Executor:
     """Return what calls a worker's function.
 
@@ -38,6 +42,7 @@ def executor_of(
         resolved: The worker.
         run_sync: Runs plain functions.
         resources: What the process's lifespan yielded.
+        middleware: What stands around each call, the outermost first.
 
     Raises:
         DeclarationError: Its parameters cannot be filled from a task, or lack a resource; all are named.
@@ -63,6 +68,7 @@ def executor_of(
         ),
         resources=resources,
         log_level=options.forward_logs,
+        middleware=middleware,
     )
 
 

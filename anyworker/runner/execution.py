@@ -2,10 +2,8 @@
 
 import contextvars
 import inspect
-import logging
-import math
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -16,7 +14,7 @@ import attrs
 from anyworker import context as task_context
 from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TimeLimit
-from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown, StrayCancellation
+from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown
 from anyworker.policy.cancellation import (
     CancelReason,
     Draining,
@@ -38,14 +36,14 @@ from anyworker.policy.outcome import (
 from anyworker.runner.isolation import in_context
 from anyworker.runner.packing import Packer
 from anyworker.runner.parcel import Parcel
+from anyworker.runner.raising import outcome_of_raised
 from anyworker.runner.returning import outcome_of
 from anyworker.runner.threads import RunSync
 from anyworker.runner.tracebacks import traceback_of
+from anyworker.runner.wrapping import Middleware, wrapped
 from anyworker.values.collector import without_collections
 from anyworker.values.payload import is_opened_by_its_class
 from anyworker.values.weight import is_heavy
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Arguments = tuple[tuple[object, ...], dict[str, object]]
@@ -108,6 +106,8 @@ class Executor:
     """What the process's lifespan yielded, for the functions' context."""
     log_level: int | None = None
     """From which level on what the function logs goes to the task's log."""
+    middleware: Sequence[Middleware] = ()
+    """What stands around each call, the outermost first."""
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
 
@@ -121,10 +121,14 @@ class Executor:
             execution: The task.
             scope: What `Execution.cancel` cancels while the call goes on.
         """
-        task = execution.draft.task
         if (reason := execution.draft.cancel_reason) is not None:
             is_lost = isinstance(reason, Terminated | TimedOut | LeaseLost)
             return known(Dropped(reason) if is_lost else HandedBack())
+        return wrapped(self, execution, scope) if self.middleware else self.execute_bare(execution, scope)
+
+    def execute_bare(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
+        """Do as `execute` does, without middleware."""
+        task = execution.draft.task
         if task.external_input_payload_storage_path and not task.input_data:
             return known(_unreadable_input(task))
         if is_heavy(task.input_data):
@@ -223,13 +227,9 @@ class Executor:
                 open_up = partial(outcome_of, value, context, execution.draft.task)
                 return await self.run_sync(partial(without_collections, open_up))
             return outcome_of(value, context, execution.draft.task)
-        except BaseException as error:
-            is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
-            if anyio.current_effective_deadline() > -math.inf:
-                return _stray(error) if is_cancellation else failure(error, traceback_of(error))
-            if is_cancellation:
-                raise
-            logger.debug("Raised while cancelled, task %s", execution.draft.task.task_id, exc_info=error)
+        except BaseException as error:  # noqa: BLE001 - the boundary to user functions
+            if (outcome := outcome_of_raised(error, execution.draft.task.task_id)) is not None:
+                return outcome
         finally:
             execution.scope = None
         # Whatever it raised on its way out, it was cancelled: the scopes that asked for it take it from here.
@@ -267,11 +267,6 @@ class _Returned:
 
     value: Any = None
     error: BaseException | None = None
-
-
-def _stray(error: BaseException) -> Failed:
-    stray = StrayCancellation()
-    return Failed(str(stray), stray, traceback_of(error))
 
 
 async def _awaited(value: Awaitable[T]) -> T:

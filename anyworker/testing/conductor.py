@@ -1,6 +1,6 @@
 """A Conductor server for tests, in their own process, with what tests ask of it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, serving
 from anyworker.registry import registered_workers
 from anyworker.runner.threads import run_inline
+from anyworker.runner.wrapping import Middleware
 from anyworker.testing.clock import BackendName
 from anyworker.testing.directly import DirectExchange, at_once
 from anyworker.testing.takeover import is_time_virtual
@@ -142,6 +143,7 @@ class Conductor:
         self,
         *workers: object,
         event_listeners: Iterable[Listener] = (),
+        middleware: Sequence[Middleware] = (),
         grace: float = 25.0,
         update_retry_delays: tuple[float, ...] = UPDATE_RETRY_DELAYS,
     ) -> AsyncIterator[Fleet]:
@@ -153,6 +155,7 @@ class Conductor:
         Args:
             *workers: Workers or functions, decorated or not; by default all that are registered.
             event_listeners: Hear the events.
+            middleware: What stands around every execution.
             grace: Seconds that tasks in hand may take to finish at the end of the block.
             update_retry_delays: Seconds between attempts to deliver a result.
         """
@@ -160,6 +163,7 @@ class Conductor:
             *map(worker_of, workers),
             configuration=self.configuration,
             event_listeners=event_listeners,
+            middleware=middleware,
             grace=grace,
             update_retry_delays=update_retry_delays,
             run_sync=run_inline if is_time_virtual() else None,

@@ -4,7 +4,7 @@ The names without ``_async`` are for plain tests: they start an event loop of th
 runs already, so the others are awaited there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 
@@ -12,6 +12,7 @@ import anyio
 
 from anyworker.conductor.models import Task
 from anyworker.events import Listener
+from anyworker.runner.wrapping import Middleware
 from anyworker.testing.clock import BackendName
 from anyworker.testing.outcome import TaskOutcome
 from anyworker.testing.takeover import is_time_virtual
@@ -32,6 +33,7 @@ async def run_task_async(
     in_thread: bool | None = None,
     event_listeners: Iterable[Listener] = (),
     resources: Mapping[str, Any] | None = None,
+    middleware: Sequence[Middleware] = (),
     **fields: Unpack[TaskFields],
 ) -> TaskOutcome:
     """Run a function for one task, in the event loop that runs, and return what came of it.
@@ -46,6 +48,7 @@ async def run_task_async(
         in_thread=in_thread,
         event_listeners=event_listeners,
         resources=resources,
+        middleware=middleware,
         **fields,
     )
     async with run:
@@ -64,6 +67,7 @@ def run_task(
     in_thread: bool | None = None,
     event_listeners: Iterable[Listener] = (),
     resources: Mapping[str, Any] | None = None,
+    middleware: Sequence[Middleware] = (),
     **fields: Unpack[TaskFields],
 ) -> TaskOutcome:
     """Run a function for one task and return what came of it: ``run_task(greet, {"name": "Ada"}).output``.
@@ -88,6 +92,7 @@ def run_task(
         in_thread=in_thread,
         event_listeners=event_listeners,
         resources=resources,
+        middleware=middleware,
         **fields,
     )
     return run_in_own_loop(run, "run_task", backend=backend, virtual_time=virtual_time)
@@ -101,6 +106,7 @@ async def run_until_done_async(
     in_thread: bool | None = None,
     max_polls: int = MOST_POLLS,
     resources: Mapping[str, Any] | None = None,
+    middleware: Sequence[Middleware] = (),
     **fields: Unpack[TaskFields],
 ) -> list[TaskOutcome]:
     """Run a function for a task again and again, as the server would hand it out, until the task ends.
@@ -115,7 +121,7 @@ async def run_until_done_async(
         RuntimeError: The task is still in progress after ``max_polls`` calls.
     """
     worker = worker_of(source)
-    run = partial(run_task_async, worker, in_thread=in_thread, resources=resources)
+    run = partial(run_task_async, worker, in_thread=in_thread, resources=resources, middleware=middleware)
     outcome = await run(input, retry_count=retry_count, **fields)
     outcomes = [outcome]
     while outcome.status == "IN_PROGRESS":
@@ -139,6 +145,7 @@ def run_until_done(
     in_thread: bool | None = None,
     max_polls: int = MOST_POLLS,
     resources: Mapping[str, Any] | None = None,
+    middleware: Sequence[Middleware] = (),
     **fields: Unpack[TaskFields],
 ) -> list[TaskOutcome]:
     """Do what `run_until_done_async` does, in an event loop of its own; see `run_task` for the arguments."""
@@ -150,6 +157,7 @@ def run_until_done(
         in_thread=in_thread,
         max_polls=max_polls,
         resources=resources,
+        middleware=middleware,
         **fields,
     )
     return run_in_own_loop(run, "run_until_done", backend=backend, virtual_time=virtual_time)

@@ -1,6 +1,6 @@
 """A function while it runs for a task, as a worker would run it, without any server."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -21,6 +21,7 @@ from anyworker.runner.execution import Execution, Executor
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
+from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.testing.outcome import TaskOutcome, reported, unsaid
 from anyworker.testing.takeover import is_time_virtual
 from anyworker.testing.tasks import TaskFields, task_for, worker_of
@@ -46,6 +47,7 @@ class TaskRun:
             by default in a thread, unless time is virtual: it would run away from a thread.
         event_listeners: Hear the events as well.
         resources: What the lifespan would yield, by name.
+        middleware: What stands around the execution, the outermost first; see `anyworker.middleware`.
         **fields: More of the task.
 
     Raises:
@@ -63,6 +65,7 @@ class TaskRun:
         in_thread: bool | None = None,
         event_listeners: Iterable[Listener] = (),
         resources: Mapping[str, Any] | None = None,
+        middleware: Sequence[Middleware] = (),
         **fields: Unpack[TaskFields],
     ) -> None:
         self._resolved = resolve_all([worker_of(source)], {}).workers[0]
@@ -70,6 +73,7 @@ class TaskRun:
         self.task = task_for(worker, input, poll_count=poll_count, retry_count=retry_count, **fields)
         self._in_thread = in_thread
         self._resources = resources or {}
+        self._middleware = checked_middleware(middleware)
         self._events: list[TaskRunnerEvent] = []
         publisher = Publisher([_Recorder(self._events), *event_listeners])
         worker_id = self._resolved.options.worker_id or WORKER_ID
@@ -119,7 +123,8 @@ class TaskRun:
     async def __aenter__(self) -> Self:
         self._begun, self._ended = anyio.Event(), anyio.Event()
         in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
-        executor = executor_of(self._resolved, thread_runner() if in_thread else run_inline, self._resources)
+        run_sync = thread_runner() if in_thread else run_inline
+        executor = executor_of(self._resolved, run_sync, self._resources, self._middleware)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._run, executor, in_thread)

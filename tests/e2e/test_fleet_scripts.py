@@ -169,6 +169,40 @@ anyworker.run(processes=2, event_listeners=[Sender()])
     assert "lifespan" in said
 
 
+def test_middleware_arrives_with_its_state(server: Server, tmp_path: Path) -> None:
+    code = f"""{WORKER}
+class Tagged:
+    def __init__(self, tag):
+        self.tag = tag
+    async def __call__(self, call_next, task):
+        os.write(1, f"through {{self.tag}} in {{os.getpid() == PARENT}}\\n".encode())
+        return await call_next(task)
+
+PARENT = os.getppid() if __name__ != "__main__" else os.getpid()
+anyworker.run(processes=2, middleware=[Tagged("first")])
+"""
+    process = Process(script(tmp_path, code), tmp_path, server.url)
+    try:
+        server.start("greet")
+        process.await_output("through first in False")
+        process.send(15)
+        assert process.end() == 0
+    finally:
+        process.close()
+
+
+def test_middleware_that_cannot_be_pickled_is_named(server: Server, tmp_path: Path) -> None:
+    code = f"""{WORKER}
+async def outer(call_next, task):
+    return await call_next(task)
+
+anyworker.run(processes=2, middleware=[outer, lambda call_next, task: call_next(task)])
+"""
+    said = refused(server, tmp_path, code)
+    assert "middleware[1] (function)" in said
+    assert "middleware[0]" not in said
+
+
 def test_worker_that_only_the_parent_declares_stops_the_start(server: Server, tmp_path: Path) -> None:
     code = f'if __name__ == "__main__":\n{indented(WORKER)}\n    anyworker.run(processes=2)\n'
     said = refused(server, tmp_path, code)
