@@ -30,12 +30,15 @@ class Tree:
 class Hearing(TaskRunnerEventsListener):
     def __init__(self) -> None:
         self.events: list[TaskDefRegistered | TaskDefRegistrationFailure] = []
+        self.has_heard = anyio.Event()
 
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         self.events.append(event)
+        self.has_heard.set()
 
     def on_task_def_registration_failure(self, event: TaskDefRegistrationFailure) -> None:
         self.events.append(event)
+        self.has_heard.set()
 
 
 @pytest.fixture
@@ -104,6 +107,7 @@ async def test_worker_whose_definition_is_refused_does_its_tasks(
                 WorkflowDef(name=name, tasks=[task], owner_email="a@example.org")
             )
             workflow = await client.wait_for_workflow(await client.start_workflow(name))
+            await hearing.has_heard.wait()
     assert workflow.tasks[0].output_data == {"result": "o7 1.0"}
     assert [type(event) for event in hearing.events] == [TaskDefRegistrationFailure]
 
