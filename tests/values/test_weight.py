@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.values.weight import MOST_PARTS, is_heavy
+from anyworker.values.weight import MOST_BYTES, MOST_PARTS, is_heavy
 
-MANY = MOST_PARTS + 1
+MANY = MOST_BYTES // 2
 
 
 @dataclass
@@ -70,14 +70,16 @@ HEAVY: list[Any] = [
     Slotted([Packed([1] * MANY)]),
     Pair(1, Pair(2, [True] * MANY)),
     cyclic(),
+    [object(), [1] * MOST_PARTS],
 ]
 LIGHT: list[Any] = [
     {},
     {"name": "Ada"},
     {"a": 1, "b": 2.5, "c": None, "d": True, "e": "x" * 1000},
-    {"a": [1] * (MANY // 2)},
+    {"a": [1] * (MANY - 10)},
+    [object(), [1] * (MOST_PARTS - 10)],
     [None, Decimal("1.5"), object(), Guarded(), Node, Slotted(Packed(Pair(1, 2)))],
-    chain(MANY // 3),
+    chain(MOST_PARTS // 3),
     "text",
     None,
 ]
@@ -95,4 +97,4 @@ def test_value_of_few_parts_is_light(value: object) -> None:
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_what_is_written_short_is_light(value: object) -> None:
-    assert len(repr(value)) > MOST_PARTS or not is_heavy(value)
+    assert len(repr(value)) > MOST_BYTES or not is_heavy(value)
