@@ -193,10 +193,14 @@ class ShapeBuilder:
         options = tuple(
             dict.fromkeys(shape.base if isinstance(shape, Described) else shape for shape in shapes)
         )
-        if options not in self._built:
-            self._built[options] = union = UnionShape(options, self.tried)
-            self._unfinished.append(union.arrange)
-        return self._built[options]
+        words = {id(shape.base): shape.notes for shape in shapes if isinstance(shape, Described)}
+        if not words and options in self._built:
+            return self._built[options]
+        union = UnionShape(options, self.tried, tuple(words.get(id(option), {}) for option in options))
+        self._unfinished.append(union.arrange)
+        if not words:
+            self._built[options] = union
+        return union
 
     def _collection(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         if origin is tuple and arguments and arguments[-1] is not Ellipsis:

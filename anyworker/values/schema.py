@@ -1,8 +1,9 @@
 """JSON Schema, draft-07, of a worker's input and output: from the very shapes that convert them.
 
 What validates converts and what does not does not, but for what no schema can say: that an integer is exact
-as a float, what a class's own code refuses (its constructor, ``_missing_`` of an Enum, validators), and the
-bounds of a number that is written as text.
+as a float, what a class's own code refuses (its constructor, ``_missing_`` of an Enum, validators) or takes
+beyond what it says (pydantic's models take text for numbers), and the bounds of a number that is written as
+text.
 """
 
 import re

@@ -20,6 +20,8 @@ class UnionShape:
 
     options: tuple[Shape, ...]
     _tried: Tried
+    notes: tuple[Schema, ...] = ()
+    """Words about each option."""
     _turns: Mapping[type, tuple[Shape, ...]] = attrs.field(factory=dict, init=False)
 
     @property
@@ -83,7 +85,8 @@ class UnionShape:
 
     def schema(self, write: Write) -> Schema:
         """Return the schema of what fits any option."""
-        return {"anyOf": [write(option) for option in self.options]}
+        notes = self.notes or ({},) * len(self.options)
+        return {"anyOf": [{**write(option), **own} for option, own in zip(self.options, notes, strict=True)]}
 
     def _first_fit(self, value: object, options: tuple[Shape, ...]) -> object:
         if isinstance(value, dict):

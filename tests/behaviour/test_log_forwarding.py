@@ -52,21 +52,31 @@ async def test_records_of_threads_that_the_function_starts_are_forwarded(
 
 
 async def test_forwarding_does_not_depend_on_the_root_loggers_level() -> None:
-    root, shown = logging.getLogger(), Shown()
+    root, loud, shown = logging.getLogger(), logging.getLogger("shop.loud"), Shown()
+
+    def both() -> None:
+        work()
+        loud.info("loud")
+
     level = root.level
     root.setLevel(logging.WARNING)
+    loud.setLevel(logging.INFO)
     root.addHandler(shown)
     try:
-        async with stage(Worker("work", work, forward_logs=logging.INFO)) as it:
+        async with stage(Worker("work", both, forward_logs=logging.INFO)) as it:
             await it.define("work")
             workflow = await it.play()
             lines = [line.log for line in await it.client.get_logs(workflow.tasks[0].task_id)]
-        assert lines == ["INFO: charging 7", "ERROR: odd amount"]
-        assert [text for text in shown.texts if "charging" in text or "odd" in text] == ["odd amount"]
+        assert lines == ["INFO: charging 7", "ERROR: odd amount", "INFO: loud"]
+        assert [text for text in shown.texts if text in {"charging 7", "odd amount", "loud"}] == [
+            "odd amount",
+            "loud",
+        ]
         assert (root.level, shown.filters) == (logging.WARNING, [])
     finally:
         root.removeHandler(shown)
         root.setLevel(level)
+        loud.setLevel(logging.NOTSET)
 
 
 class Shown(logging.Handler):

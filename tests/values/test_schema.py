@@ -105,6 +105,16 @@ LEAF_CASES: list[tuple[Any, Any]] = [
         {**INTEGER, "title": "Count", "examples": [2]},
     ),
     (Annotated[list[int], "All."], {"type": "array", "items": INTEGER, "description": "All."}),
+    (
+        Annotated[list[int], "All."] | Annotated[Account, "Whose."] | None,
+        {
+            "anyOf": [
+                {"type": "array", "items": INTEGER, "description": "All."},
+                {**an_object(["owner"], owner=STRING, limit=INTEGER), "description": "Whose."},
+                NULL,
+            ]
+        },
+    ),
 ]  # fmt: skip
 
 
