@@ -66,6 +66,9 @@ class _Pending:
     declared: Declared
     is_given_up: bool = False
     """Whether its failure was told. It is tried all the same, where time may mend it."""
+    is_new: bool = False
+    """Whether it was created just now. It is looked at once more, because another process may have created it
+    at the same moment, with what its own workers say."""
 
 
 class Registrar:
@@ -122,7 +125,11 @@ class Registrar:
             except AnyworkerError as error:  # refused by us, or no JSON
                 self._failed(pending, error)
             else:
-                self._succeeded(pending.declared, done)
+                if not (pending.is_new and done.outcome == "unchanged"):
+                    self._succeeded(pending.declared, done)
+                if done.outcome == "created":
+                    pending.is_new = True
+                    still.append(pending)
         self._pending = still
         return retry_after
 

@@ -276,6 +276,30 @@ async def test_workers_of_one_type_put_their_templates_together() -> None:
     assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 2)
 
 
+async def test_processes_that_create_a_definition_at_the_same_moment_put_it_together() -> None:
+    server, both_asked = DevServer(), anyio.Event()
+    asked: list[str] = []
+
+    async def wait_for_the_other(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "POST" and "/metadata/taskdefs" in request.url.path:
+            asked.append(request.url.path)
+            if len(asked) == 2:
+                both_asked.set()
+            await both_asked.wait()
+        return None
+
+    templates = TaskDef(name="charge", retry_count=7), TaskDef(name="x", retry_delay_seconds=2)
+    first, second = in_domains(*templates)
+    with anyio.fail_after(300):
+        async with (
+            stage(first, server=server, hook=wait_for_the_other, inline=True),
+            stage(second, server=server, hook=wait_for_the_other, inline=True),
+        ):
+            await anyio.sleep(5)
+    found = await definition(server)
+    assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 2)
+
+
 async def test_templates_that_contradict_each_other_stop_the_start() -> None:
     workers = in_domains(TaskDef(name="charge", retry_count=7), TaskDef(name="charge", retry_count=2))
     with pytest.raises(ConfigurationError, match=r"retry_count=7 .* retry_count=2"):
