@@ -49,6 +49,18 @@ def test_fields_that_the_server_adds_to_a_schema_are_no_change() -> None:
     )
 
 
+def test_a_reference_replaces_a_schema_that_is_embedded() -> None:
+    said = {"name": "t_input", "version": 1, "type": "JSON"}
+    embedded = {"name": "t", "inputSchema": {**said, "data": {"type": "object"}}}
+    done = plan_registration({"name": "t", "inputSchema": said}, embedded, overwrite=True)
+    assert done.definition["inputSchema"] == said
+    referring = {"name": "t", "inputSchema": {**said, "createTime": 0}}
+    assert (
+        plan_registration({"name": "t", "inputSchema": said}, referring, overwrite=True).outcome
+        == "unchanged"
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "existing", "message"),
     [

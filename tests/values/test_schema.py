@@ -1,5 +1,6 @@
 """What the schema of a worker's input says: draft-07, as the tools around Conductor read it."""
 
+import base64
 import dataclasses
 import uuid
 from datetime import datetime
@@ -130,6 +131,18 @@ def test_types_that_are_written_as_text_have_a_format_and_a_pattern(annotation: 
     schema = of_parameter(annotation)
     assert (schema["type"], schema["format"]) == ("string", form)
     assert not jsonschema.Draft7Validator(schema).is_valid("tomorrow")
+
+
+@pytest.mark.parametrize("least", [None, 1, 2, 4])
+@pytest.mark.parametrize("most", [None, 0, 3, 5])
+def test_lengths_of_bytes_are_counted_in_their_base64(least: int | None, most: int | None) -> None:
+    schema = of_parameter(Annotated[bytes, msgspec.Meta(min_length=least, max_length=most)])
+    valid = [
+        length
+        for length in range(9)
+        if jsonschema.Draft7Validator(schema).is_valid(base64.b64encode(bytes(length)).decode())
+    ]
+    assert valid == list(range(least or 0, 9 if most is None else most + 1))
 
 
 def test_an_offset_that_is_asked_for_is_in_the_pattern() -> None:
