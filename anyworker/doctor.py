@@ -7,6 +7,7 @@ from typing import Any, Literal
 import attrs
 
 from anyworker.conductor.client import ConductorClient
+from anyworker.conductor.greeting import Greeting
 from anyworker.configuration import Configuration
 from anyworker.errors import AnyworkerError, AuthorizationError, ConductorError, NotFoundError
 from anyworker.events import Publisher
@@ -19,6 +20,9 @@ LARGEST_SKEW = 5.0
 """Seconds by which the clocks may differ."""
 STALE_SECONDS = 60.0
 """After so long without a poll nobody is at work."""
+
+_ANY_TYPE = "anyworker"
+"""A task type that need not exist."""
 
 Verdict = Literal["ok", "warning", "wrong"]
 
@@ -68,7 +72,7 @@ async def _look_at_server(client: ConductorClient, now: Callable[[], datetime]) 
     place = f"at {configuration.server_api_url} ({source})"
     before = now()
     try:
-        greeting = await client.greet()
+        greeting = await _greeting(client)
     except ConductorError as error:
         return [
             Finding(
@@ -86,6 +90,22 @@ async def _look_at_server(client: ConductorClient, now: Callable[[], datetime]) 
     if greeting.date is not None:
         findings.append(_clock(greeting.date, before, after))
     return findings
+
+
+async def _greeting(client: ConductorClient) -> Greeting:
+    """Return what the server says of itself; one that lacks the call may still be Conductor."""
+    try:
+        return await client.greet()
+    except ConductorError as error:
+        if error.status != 404:
+            raise
+        try:
+            await client.queue_sizes([_ANY_TYPE])
+        except AuthorizationError:
+            pass
+        except ConductorError:
+            raise error from None
+        return Greeting(None, None)
 
 
 def _clock(date: datetime, before: datetime, after: datetime) -> Finding:
@@ -109,7 +129,7 @@ async def _look_at_key(client: ConductorClient, workers: Sequence[ResolvedWorker
     has_key = configuration.authentication_settings is not None
     is_given = has_key or configuration.token_provider is not None
     called = f"key and secret ({source})" if has_key else "the token provider's token"
-    types = [worker.worker.task_definition_name for worker in workers] or ["anyworker"]
+    types = [worker.worker.task_definition_name for worker in workers] or [_ANY_TYPE]
     try:
         await client.queue_sizes(types)
     except AuthorizationError as error:
@@ -176,9 +196,13 @@ def _time(subject: str, options: WorkerOptions, definition: Mapping[str, Any]) -
     """Hold the time that an execution may take against the time that the server gives it."""
     response = definition.get("responseTimeoutSeconds", DEFAULT_RESPONSE_TIMEOUT)
     whole, limit = definition.get("timeoutSeconds", 0), options.timeout
+    # The lease would be extended for longer ones.
+    vain = "; lease_extend_enabled has no effect in this version" if options.lease_extend_enabled else ""
     if limit is None:
         report = f"an execution may take {response} s (responseTimeoutSeconds)"
-        return Finding(subject, "ok", f"{report}; after that its task is given to another worker")
+        report += f", after that its task is given to another worker{vain}"
+        remedy = "raise responseTimeoutSeconds above what an execution takes" if vain else ""
+        return Finding(subject, "warning" if vain else "ok", report, remedy)
     for field, seconds, end in (
         ("responseTimeoutSeconds", response, "its task is given to another worker"),
         ("timeoutSeconds", whole, "its task is timed out"),
@@ -188,7 +212,7 @@ def _time(subject: str, options: WorkerOptions, definition: Mapping[str, Any]) -
                 subject,
                 "wrong",
                 f"an execution may take timeout={limit:g} s ({options.sources['timeout']}), but after "
-                f"{field}={seconds} {end}",
+                f"{field}={seconds} {end}{vain}",
                 f"raise {field} of the task definition above {limit:g}, or lower timeout",
             )
     return Finding(subject, "ok", f"timeout={limit:g} s is below responseTimeoutSeconds={response}")

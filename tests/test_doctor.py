@@ -86,6 +86,16 @@ async def test_something_else_than_conductor_is_recognised() -> None:
     assert "no Conductor API" in finding.report
 
 
+async def test_an_older_server_that_does_not_tell_its_version_is_one() -> None:
+    server = DevServer()
+    server.faults.answer(404, "GET /version")
+    found = await findings(server)
+    assert found["server"][0].report.startswith("a server that does not tell its version at http://dev/api")
+    assert found["charge"]
+    server.faults.answer(404)
+    assert [finding.verdict for finding in (await findings(server))["server"]] == ["wrong"]
+
+
 async def test_a_key_that_is_missing_refused_or_not_used_is_told() -> None:
     orkes = DevServer(flavor="orkes", auth=("key", "secret"))
     [missing] = (await findings(orkes))["key"]
@@ -166,6 +176,15 @@ async def test_the_time_limits_of_worker_and_server_are_compared(
     assert finding.verdict == verdict
     assert said in finding.report
     assert ("raise responseTimeoutSeconds" in finding.remedy) == (verdict == "wrong")
+
+
+async def test_a_lease_that_is_not_extended_is_told() -> None:
+    server = DevServer()
+    await define(server, response_timeout_seconds=60)
+    alone = (await findings(server, lease_extend_enabled=True))["charge"][1]
+    assert (alone.verdict, "lease_extend_enabled has no effect" in alone.report) == ("warning", True)
+    limited = (await findings(server, lease_extend_enabled=True, timeout=90))["charge"][1]
+    assert (limited.verdict, "lease_extend_enabled has no effect" in limited.report) == ("wrong", True)
 
 
 async def test_the_limits_that_a_start_registers_are_the_ones_that_count() -> None:

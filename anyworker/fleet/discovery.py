@@ -1,5 +1,6 @@
 """Find workers by importing whole packages and directories."""
 
+import importlib
 import logging
 import os
 import sys
@@ -131,6 +132,7 @@ class WorkerLoader:
 
     @contextmanager
     def _scan(self) -> Iterator["_Scan"]:
+        importlib.invalidate_caches()
         scan = _Scan(self._modules)
         yield scan
         self._problems |= dict.fromkeys(problem for failure in scan.failures for problem in failure.problems)

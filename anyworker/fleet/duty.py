@@ -26,13 +26,13 @@ import attrs
 
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.finder import settle
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
 from anyworker.fleet.leaving import exit_now
 from anyworker.fleet.link import Link
 from anyworker.fleet.loader import load_all
 from anyworker.fleet.logs import follow_logs
 from anyworker.fleet.main_module import import_main
-from anyworker.fleet.mounting import mount
 from anyworker.fleet.orders import (
     ORDERS,
     Beat,
@@ -125,8 +125,8 @@ def _prepare(begin: Begin) -> tuple[tuple[Worker, ...], dict[str, Any]]:
     sys.path[:] = begin.search_path
     sys.argv[:] = begin.arguments
     with follow_logs(begin.logs):
-        for package, directory in begin.mounts.items():
-            mount(package, directory)
+        for name, place in begin.settled.items():
+            settle(name, Path(place))
         if begin.main is not None:
             import_main(begin.main)
         load_all(begin.targets)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from anyworker.errors import WorkerImportError
+from anyworker.fleet.finder import settle
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _MACHINERY = {__file__, importlib.__file__}
@@ -96,10 +97,15 @@ def load_named(target: str) -> ModuleType:
         raise refusal(target, f"leave out ':{attribute}'; importing {module!r} is what declares its workers")
     if not all(target.split(".")) or target.split() != [target]:
         raise refusal(target, "it is neither a module's name like my_app.workers nor the path of a .py file")
+    see_working_directory()
+    return _import(target, target)
+
+
+def see_working_directory() -> None:
+    """Have modules looked for in the working directory, as by ``python -m``."""
     directory = str(Path.cwd())
     if directory not in sys.path:
         sys.path.insert(0, directory)
-    return _import(target, target)
 
 
 def _load_file(target: str) -> ModuleType:
@@ -142,24 +148,11 @@ def load_script(target: str, path: Path, name: str) -> ModuleType:
     Raises:
         WorkerImportError: As for `load`.
     """
-    if "." not in path.stem and is_found_as(name, path):
-        return _import(target, name)
-    name = f"{path.stem.replace('.', '_')}_{zlib.crc32(os.fsencode(path)):08x}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise refusal(target, "Python has no loader for it")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as error:
-        del sys.modules[name]
-        if isinstance(error, Exception | SystemExit):
-            raise WorkerImportError(_describe(target, name, error)) from error
-        raise
-    return module
+    if "." in path.stem or not is_found_as(name, path):
+        name = f"{path.stem.replace('.', '_')}_{zlib.crc32(os.fsencode(path)):08x}"
+    # The path may come to mean another file by this name, in this process or in another one.
+    settle(name, path)
+    return _import(target, name)
 
 
 def _import(target: str, name: str) -> ModuleType:
@@ -226,7 +219,9 @@ def _why_missing(name: str) -> str:
         )
     if not package and _exists(f"src.{name}"):
         return f"there is no module {name!r} on sys.path, but src holds one; install it or set PYTHONPATH=src"
-    place = f"in {', '.join(search)}" if search else f"in {Path.cwd()} or elsewhere on sys.path"
+    place = (
+        f"in {', '.join(dict.fromkeys(search))}" if search else f"in {Path.cwd()} or elsewhere on sys.path"
+    )
     return f"there is no module {name!r} {place}"
 
 
@@ -256,7 +251,8 @@ def _what(error: BaseException) -> str:
         return f"it called sys.exit({'' if error.code is None else repr(error.code)})"
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
-    return traceback.format_exception_only(error)[0].rstrip("\n")
+    said = traceback.format_exception_only(error)[0].rstrip("\n")
+    return f"{said}; install it, or correct the import" if isinstance(error, ModuleNotFoundError) else said
 
 
 def _user_frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:

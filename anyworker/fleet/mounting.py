@@ -1,17 +1,13 @@
 """Directories that are imported as packages under names which the import path does not give them."""
 
-import importlib.abc
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-import attrs
-
-from anyworker.fleet.loader import load_named, put_first, refusal
+from anyworker.fleet.finder import settle
+from anyworker.fleet.loader import load_named, put_first, refusal, see_working_directory
 
 
 def mount(package: str, directory: str | os.PathLike[str]) -> ModuleType:
@@ -33,11 +29,8 @@ def mount(package: str, directory: str | os.PathLike[str]) -> ModuleType:
         raise refusal(target, f"package_prefix={package!r} is no package's name, like my_app.workers")
     if place.parts[-len(parts) :] == tuple(parts):
         put_first(place.parents[len(parts) - 1])
-    mounts = _mounts()
-    if mounts is None:
-        mounts = _Mounts()
-        sys.meta_path.append(mounts)
-    mounts.places.setdefault(package, place)
+    if _is_missing(package):
+        settle(package, place)
     found = load_named(package)
     locations = [Path(each).resolve() for each in getattr(found, "__path__", ())]
     if place not in locations:
@@ -46,33 +39,11 @@ def mount(package: str, directory: str | os.PathLike[str]) -> ModuleType:
     return found
 
 
-def mounted() -> dict[str, Path]:
-    """Return what was mounted in this process, by package; another one needs it to import the same."""
-    mounts = _mounts()
-    return {} if mounts is None else dict(mounts.places)
-
-
-def _mounts() -> "_Mounts | None":
-    return next((finder for finder in sys.meta_path if isinstance(finder, _Mounts)), None)
-
-
-@attrs.frozen(eq=False)
-class _Mounts(importlib.abc.MetaPathFinder):
-    """Finds what was mounted, and what that lies in, where nothing else finds it."""
-
-    places: dict[str, Path] = attrs.field(factory=dict)
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        place = self.places.get(fullname)
-        if place is not None and (place / "__init__.py").is_file():
-            return importlib.util.spec_from_file_location(
-                fullname, place / "__init__.py", submodule_search_locations=[str(place)]
-            )
-        if place is None and not any(package.startswith(f"{fullname}.") for package in self.places):
-            return None
-        # A package without a file of its own, as a directory without __init__.py is one.
-        spec = ModuleSpec(fullname, None, is_package=True)
-        spec.submodule_search_locations = [str(place)] if place is not None else []
-        return spec
+def _is_missing(package: str) -> bool:
+    parent, _, _ = package.rpartition(".")
+    if package in sys.modules:
+        return False
+    if parent and (_is_missing(parent) or not hasattr(load_named(parent), "__path__")):
+        return True
+    see_working_directory()
+    return importlib.util.find_spec(package) is None

@@ -27,8 +27,8 @@ class Begin(Message, frozen=True):
     backend: str
     search_path: list[str]
     """``sys.path``."""
-    mounts: dict[str, str]
-    """Directories that are packages under names of their own, by name."""
+    settled: dict[str, str]
+    """Files and directories that names of modules mean whatever the search path says."""
     arguments: list[str]
     """``sys.argv``."""
     targets: list[str]

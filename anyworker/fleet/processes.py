@@ -12,9 +12,9 @@ import anyio.abc
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
+from anyworker.fleet.finder import settled
 from anyworker.fleet.logs import own_logs
 from anyworker.fleet.main_module import main_module
-from anyworker.fleet.mounting import mounted
 from anyworker.fleet.orders import Begin
 from anyworker.fleet.post import Assignment, Upkeep
 from anyworker.fleet.references import pack
@@ -181,7 +181,7 @@ def _begin(
     return Begin(
         backend=backend,
         search_path=list(sys.path),
-        mounts={name: str(place) for name, place in mounted().items()},
+        settled={name: str(place) for name, place in settled().items()},
         arguments=list(sys.argv),
         targets=[targets] if isinstance(targets, str) else list(targets),
         main=main_module() if package.needs_main else None,

@@ -89,26 +89,3 @@ def test_the_command_line_wins_over_the_file(server: Server, tmp_path: Path) -> 
     finally:
         process.close()
     assert process.err.count(b"backend=asyncio") == 2
-
-
-SCANNING = """
-import logging, sys
-import anyworker
-
-logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-loader = anyworker.WorkerLoader()
-loader.scan_path("jobs", package_prefix="my_app.workers")
-anyworker.run(*loader.get_workers(), processes=2, grace=1)
-"""
-
-
-def test_a_directory_scanned_under_a_prefix_is_found_by_every_process(server: Server, tmp_path: Path) -> None:
-    project(tmp_path, server.url, "2")
-    (tmp_path / "main.py").write_text(SCANNING)
-    process = Process(["main.py"], tmp_path, server.url)
-    try:
-        process.await_output("Conductor Worker[name=", 4)
-        process.send(signal.SIGTERM)
-        assert process.end() == 0
-    finally:
-        process.close()

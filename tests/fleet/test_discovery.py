@@ -10,8 +10,8 @@ import pytest
 
 from anyworker import Worker, WorkerLoader, auto_discover_workers, scan_for_workers
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.loader import load_all
-from anyworker.fleet.mounting import mounted
+from anyworker.fleet.finder import settled
+from anyworker.fleet.loader import load, load_all
 from anyworker.fleet.serving import resolve_workers
 
 Write = Callable[[str, str], Path]
@@ -162,7 +162,7 @@ def test_everything_broken_is_reported_and_hides_nothing() -> None:
     assert "app.b_chain -> app.c_broken: ZeroDivisionError" in chain
     assert "importing 'app.c_broken' failed at " in division
     assert "importing 'app.d_missing' failed at " in library
-    assert "No module named 'no_such_library'" in library
+    assert "No module named 'no_such_library'; install it, or correct the import" in library
     assert "importing 'app.e_exits' failed" in exits
     assert "it called sys.exit(2)" in exits
     assert "SyntaxError" in syntax
@@ -279,7 +279,27 @@ def test_a_prefix_may_stand_in_a_package_that_exists(write: Write) -> None:
     loader = WorkerLoader()
     loader.scan_path("elsewhere", package_prefix="my_app.extra")
     assert loader.get_workers()[0].origin.module == "my_app.extra.orders"
-    assert mounted()["my_app.extra"].name == "elsewhere"
+    assert settled()["my_app.extra"].name == "elsewhere"
+
+
+def test_a_package_around_a_prefix_that_breaks_is_reported(write: Write) -> None:
+    write("my_app/__init__.py", "1 / 0")
+    write("elsewhere/orders.py", worker("order"))
+    loader = WorkerLoader(ignore_errors=True)
+    loader.scan_path("elsewhere", package_prefix="my_app.extra")
+    [problem] = loader.problems
+    assert "importing 'my_app' failed at " in problem
+
+
+def test_a_name_keeps_its_file_when_the_path_changes(write: Write, project: Path) -> None:
+    for place in ("one", "two"):
+        write(f"{place}/orders.py", worker(f"order_{place}"))
+    loader = auto_discover_workers(paths=["one", "two"], print_summary=False)
+    names = {each.task_definition_name: each.origin.module for each in loader.get_workers()}
+    assert names["order_one"] == "orders"
+    assert settled()["orders"] == project / "one" / "orders.py"
+    del sys.modules["orders"]
+    assert load("orders").__file__ == str(project / "one" / "orders.py")
 
 
 def test_a_prefix_that_is_taken_or_none_at_all_is_refused(write: Write) -> None:

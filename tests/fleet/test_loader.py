@@ -186,7 +186,7 @@ def test_a_broken_import_names_the_chain_and_the_place(write: Write) -> None:
     db = write("loader_app/db.py", "\n\nimport psycopg_that_is_missing")
     assert problem("loader_app.workers") == (
         f"importing 'loader_app.workers' failed at {db}:3: loader_app.workers -> loader_app.db: "
-        "ModuleNotFoundError: No module named 'psycopg_that_is_missing'"
+        "ModuleNotFoundError: No module named 'psycopg_that_is_missing'; install it, or correct the import"
     )
 
 
