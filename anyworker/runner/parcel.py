@@ -9,7 +9,7 @@ import msgspec
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import SerializationError
 from anyworker.policy.outcome import REASON_LIMIT, describe
-from anyworker.values.payload import OUTPUT_LIMIT, encode_result
+from anyworker.values.payload import OUTPUT_LIMIT, encode_result, storable_text
 
 LOGS_PER_UPDATE = 10
 """Lines of an update that the server keeps."""
@@ -61,7 +61,7 @@ def pack(
     """
     surplus: tuple[str, ...] = ()
     if len(result.logs) > LOGS_PER_UPDATE:
-        surplus = tuple(line.log for line in result.logs[LOGS_PER_UPDATE:] if line.log)
+        surplus = tuple(storable_text(line.log) for line in result.logs[LOGS_PER_UPDATE:] if line.log)
         result.logs = result.logs[:LOGS_PER_UPDATE]
     try:
         return Parcel(result, encode_result(result, output_limit=output_limit), wire_poll_count, surplus)

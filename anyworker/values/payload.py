@@ -183,18 +183,19 @@ def _storable(result: TaskResult, output: dict[str, Any]) -> TaskResult:
     return msgspec.structs.replace(
         result,
         output_data=output,
-        reason_for_incompletion=None if reason is None else _storable_text(reason),
+        reason_for_incompletion=None if reason is None else storable_text(reason),
         logs=[_storable_line(line) for line in result.logs],
     )
 
 
 def _storable_line(line: object) -> TaskExecLog:
     if isinstance(line, TaskExecLog):
-        return msgspec.structs.replace(line, log=_storable_text(line.log))
-    return TaskExecLog(log=_storable_text(line))
+        return msgspec.structs.replace(line, log=storable_text(line.log))
+    return TaskExecLog(log=storable_text(line))
 
 
-def _storable_text(text: object) -> str:
+def storable_text(text: object) -> str:
+    """Return a text with escapes in the place of what the server cannot store."""
     return _UNSTORABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
 

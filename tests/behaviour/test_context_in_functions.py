@@ -80,6 +80,14 @@ def test_a_failure_keeps_its_reason_although_its_output_cannot_be_sent() -> None
     assert any("$.bad: a object has no place in JSON" in line for line in outcome.logs)
 
 
+def test_every_log_line_can_be_stored() -> None:
+    def work() -> None:
+        for number in range(12):
+            get_task_context().add_log(f"{number} \x00 \ud800")
+
+    assert run_task(work).logs == [f"{number} \\u0000 \\ud800" for number in range(12)]
+
+
 def own_id() -> str:
     return get_task_context().get_task_id()
 
