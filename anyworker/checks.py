@@ -193,8 +193,9 @@ def _kind_problems(values: Mapping[str, Any]) -> list[str]:
         values[name] for name in ("token_provider", "authentication_settings", "verify_ssl")
     )
     problems = []
-    if not isinstance(verify, bool):
-        problems.append(problem("verify_ssl", repr(verify), "argument", "it must be True or False"))
+    if not isinstance(verify, bool) and not callable(verify):
+        reason = "it must be True, False or a function that makes an ssl.SSLContext"
+        problems.append(problem("verify_ssl", repr(verify), "argument", reason))
     if provider is not None and not callable(provider):
         problems.append(
             problem("token_provider", _MASK, "argument", "it must be a function that returns a token")
@@ -213,9 +214,11 @@ def _transport_problems(values: Mapping[str, Any]) -> list[str]:
     transport = values["transport"]
     if transport is None:
         return []
-    if not hasattr(transport, "handle_async_request"):
+    is_factory = callable(transport) and not isinstance(transport, type)
+    if not is_factory and not hasattr(transport, "handle_async_request"):
         kind = type(transport).__name__
-        return [problem("transport", kind, "argument", "it must be an httpx.AsyncBaseTransport")]
+        reason = "it must be an httpx.AsyncBaseTransport, or a function that makes one"
+        return [problem("transport", kind, "argument", reason)]
     reason = "it has no effect beside transport, which has its own; set it there"
     shown = {name: values[name] for name in ("ssl_ca_cert", "cert_file", "key_file", "verify_ssl")}
     problems = [
@@ -230,7 +233,11 @@ def _transport_problems(values: Mapping[str, Any]) -> list[str]:
 
 def _tls_problems(values: Mapping[str, Any]) -> list[str]:
     authority, certificate, key = (values[name] for name in ("ssl_ca_cert", "cert_file", "key_file"))
-    problems = []
+    problems: list[str] = []
+    if callable(values["verify_ssl"]) and values["transport"] is None:
+        useless = "it has no effect beside the function given as verify_ssl; set it there"
+        files = (("ssl_ca_cert", authority), ("cert_file", certificate), ("key_file", key))
+        return [problem(name, repr(path), "argument", useless) for name, path in files if path is not None]
     if authority is not None and (reason := _authority_reason(authority)):
         problems.append(problem("ssl_ca_cert", repr(authority), "argument", reason))
     if key is not None and certificate is None:

@@ -34,6 +34,7 @@ _DEFAULT = "default"
 _ENVIRONMENT = "environment"
 
 TokenProvider = Callable[[], str | Awaitable[str]]
+TransportFactory = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 def _path(value: str | os.PathLike[str] | None) -> str | None:
@@ -83,14 +84,13 @@ class Configuration:
         token_provider: Returns a token, or an awaitable of one, instead of key and secret. A plain
             function is called in a worker thread.
         headers: Sent with every request.
-        verify_ssl: False accepts any certificate of the server.
+        verify_ssl: False accepts any certificate. A function that makes an `ssl.SSLContext` settles all TLS.
         ssl_ca_cert: File or directory of certificates to trust instead of the system's.
         cert_file: Client certificate in PEM; may hold the key as well.
         key_file: The client certificate's key in PEM, not encrypted.
         proxy: URL of a proxy; an empty one means none. By default as ``HTTP_PROXY``, ``HTTPS_PROXY``,
             ``ALL_PROXY`` and ``NO_PROXY`` say.
-        transport: Carries the requests instead of anyworker's own; brings its own TLS and proxy settings,
-            and is closed with the client that used it.
+        transport: Carries the requests, by its own TLS and proxy settings; or a function that makes one.
         connect_timeout: Seconds to a usable connection.
         read_timeout: Seconds from a request sent to its whole answer, beyond what the server may wait.
         write_timeout: Seconds for sending a request.
@@ -105,12 +105,12 @@ class Configuration:
     auth_token_ttl_min: float
     token_provider: TokenProvider | None
     headers: Mapping[str, str] = attrs.field(repr=_shown_header_names, hash=False)
-    verify_ssl: bool
+    verify_ssl: bool | Callable[[], ssl.SSLContext]
     ssl_ca_cert: str | None
     cert_file: str | None
     key_file: str | None
     proxy: str | None = attrs.field(repr=_shown_proxy)
-    transport: "httpx.AsyncBaseTransport | None"
+    transport: "httpx.AsyncBaseTransport | TransportFactory | None"
     connect_timeout: float
     read_timeout: float
     write_timeout: float
@@ -128,12 +128,12 @@ class Configuration:
         auth_token_ttl_min: float = 45,
         token_provider: TokenProvider | None = None,
         headers: Mapping[str, str] | None = None,
-        verify_ssl: bool = True,
+        verify_ssl: bool | Callable[[], ssl.SSLContext] = True,
         ssl_ca_cert: str | os.PathLike[str] | None = None,
         cert_file: str | os.PathLike[str] | None = None,
         key_file: str | os.PathLike[str] | None = None,
         proxy: str | None = None,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "httpx.AsyncBaseTransport | TransportFactory | None" = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
         write_timeout: float = 30.0,
@@ -216,6 +216,8 @@ class Configuration:
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that trusts and shows what this configuration says."""
+        if callable(self.verify_ssl):
+            return self.verify_ssl()
         try:
             context = ssl.create_default_context(cafile=self.ssl_ca_cert)
         except IsADirectoryError:

@@ -378,6 +378,30 @@ async def test_the_configuration_chooses_what_carries_the_requests():
     assert isinstance(await open_exchange(Configuration(environ=excluded)), Origin)
 
 
+async def test_a_factory_makes_a_transport_for_each_client():
+    made: list[httpx.MockTransport] = []
+
+    def make() -> httpx.MockTransport:
+        made.append(httpx.MockTransport(lambda _: httpx.Response(200, json=[])))
+        return made[-1]
+
+    configuration = Configuration(transport=make, environ={})
+    for count in (1, 2):
+        async with ConductorClient(configuration) as client:
+            assert await client.poll("a", count=1, timeout=0, worker_id="w") == []
+        assert len(made) == count
+    with pytest.raises(ConfigurationError, match="made None"):
+        await open_exchange(Configuration(transport=lambda: None, environ={}))
+
+
+def test_a_function_makes_the_ssl_context():
+    context = ssl.create_default_context()
+    assert Configuration(verify_ssl=lambda: context, environ={}).ssl_context() is context
+    [problem] = problems_of(verify_ssl=ssl.create_default_context, key_file="/no/such")
+    assert "key_file" in problem
+    assert "verify_ssl" in problem
+
+
 async def test_a_transport_of_the_users_carries_the_requests():
     seen: list[httpx.Request] = []
 

@@ -1,6 +1,7 @@
 """One request and its answer, whatever its status: repeats where that is safe, errors of ours."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import anyio.to_thread
 import attrs
@@ -12,6 +13,7 @@ from anyworker.conductor.foreign import ForeignExchange
 from anyworker.conductor.http1 import Http1Transport
 from anyworker.conductor.replay import Operation
 from anyworker.configuration import Configuration
+from anyworker.errors import ConfigurationError
 
 JSON = b"Content-Type: application/json\r\n"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -93,7 +95,7 @@ async def open_exchange(configuration: Configuration) -> Exchange:
     """Return what carries requests: the transport given, httpx's own if there is a proxy, else ours."""
     api, proxy = api_url(configuration), configuration.proxy
     if configuration.transport is not None:
-        return ForeignExchange(configuration.transport, api.origin)
+        return ForeignExchange(_transport(configuration.transport), api.origin)
     context = None
     if api.url.startswith("https:") or (proxy or "").startswith("https:"):
         # Reading the system's certificates takes tens of milliseconds.
@@ -102,6 +104,19 @@ async def open_exchange(configuration: Configuration) -> Exchange:
         transport = httpx.AsyncHTTPTransport(verify=context or False, proxy=proxy, limits=_PROXY_LIMITS)
         return ForeignExchange(transport, api.origin)
     return Http1Transport(ssl_context=context).origin(api.origin)
+
+
+def _transport(given: Any) -> httpx.AsyncBaseTransport:
+    """Return the transport given, or what the factory given makes.
+
+    Raises:
+        ConfigurationError: It makes something else.
+    """
+    made = given if hasattr(given, "handle_async_request") and not isinstance(given, type) else given()
+    if not hasattr(made, "handle_async_request"):
+        problem = f"transport: {given!r} made {made!r}, which is no httpx.AsyncBaseTransport"
+        raise ConfigurationError(problem)
+    return cast("httpx.AsyncBaseTransport", made)
 
 
 def api_url(configuration: Configuration) -> ApiUrl:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
+import msgspec
 
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
@@ -93,10 +94,14 @@ def _work(link: Link[Order], begin: Begin, stages: SignalStages) -> None:
     try:
         with _refusing(link):
             workers, settings = _prepare(begin)
+            is_quiet = _is_to_be_quiet(link, begin.is_quiet)
+            if is_quiet is None or stages.stage is not Stage.NONE:
+                return
             threading.Thread(
                 target=_end_with_the_parent, args=(link.wire, settings["grace"]), daemon=True
             ).start()
             counts = _counts(settings)
+            begin = msgspec.structs.replace(begin, is_quiet=is_quiet)
             steer = partial(_steer, link, stages, begin, counts)
             backend_options = settings.pop("backend_options")
             status = anyio.run(
@@ -108,6 +113,19 @@ def _work(link: Link[Order], begin: Begin, stages: SignalStages) -> None:
     finally:
         link.close()
     leave(status)
+
+
+def _is_to_be_quiet(link: Link[Order], is_quiet: bool) -> bool | None:
+    """Return whether to begin quietly after what the parent has said meanwhile, None for not at all."""
+    while link.has_news():
+        match link.hear():
+            case Quiet():
+                is_quiet = True
+            case Resume():
+                is_quiet = False
+            case _:
+                return None
+    return is_quiet
 
 
 @contextlib.contextmanager

@@ -55,6 +55,12 @@ class Link(Generic[Heard]):
             pass
         return self._next()
 
+    def has_news(self) -> bool:
+        """Return whether the next message, or the end, is there already."""
+        news = select.poll()
+        news.register(self.wire, select.POLLIN)
+        return bool(self._lines or news.poll(0))
+
     async def listen(self) -> Heard | None:
         """Wait for the next message; None when the other end is gone."""
         while not self._lines:

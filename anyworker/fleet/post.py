@@ -194,7 +194,7 @@ class Post:
             self._is_dissolved = True
             self._failed(child.problems)
         elif child.is_retiring:
-            if child.status != 0:
+            if child.status != 0 and not child.was_dismissed:
                 self.failures += 1
                 logger.error("%s (pid %d) %s", child.name, child.pid, describe_status(child.status))
         else:

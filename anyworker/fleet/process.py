@@ -70,6 +70,8 @@ class ChildProcess:
         """Whether it was killed for giving no sign of life."""
         self.is_retiring = False
         """Whether it was told to end."""
+        self.was_dismissed = False
+        """Whether it was ended before it had any task."""
 
     @classmethod
     def start(cls, name: str, changed: Callable[[], object], counted: Callable[[News], object]) -> Self:
@@ -112,6 +114,12 @@ class ChildProcess:
         """End it at once."""
         if not self.has_ended:
             self._process.kill()
+
+    def dismiss(self) -> None:
+        """End it at once if it has no task yet: an import cannot be asked to stop."""
+        if not self.is_serving:
+            self.was_dismissed = True
+            self.kill()
 
     async def follow(self, begin: Begin, watchdog: float | None) -> None:
         """Give it its orders, listen to it, and wait for its end.

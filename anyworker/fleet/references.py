@@ -84,8 +84,8 @@ class _Pickler(pickle.Pickler):
         self.needs_main = False
 
     def persistent_id(self, obj: Any) -> object:
-        """Name a registered worker instead of pickling it."""
-        if not isinstance(obj, Worker) or id(obj) not in self._registered:
+        """Name a registered worker by its module, unless its function can be named by itself."""
+        if not isinstance(obj, Worker) or id(obj) not in self._registered or _is_named(obj):
             return None
         module = _declaring_module(obj)
         self._note(module)
@@ -113,12 +113,34 @@ class _Unpickler(pickle.Unpickler):
         for worker in registered_workers():
             if (worker.task_definition_name, worker.domain) == (task_type, domain):
                 return worker
-        problem = (
-            f"worker {task_type!r}: importing {module} again, in a child process, does not declare it: "
-            'declare it at the top level, outside of functions and of if __name__ == "__main__", '
-            f"{_IN_ONE_PROCESS}"
-        )
-        raise DeclarationError(problem)
+        raise _missing(task_type, module)
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        """Return a function or class by its name.
+
+        Raises:
+            DeclarationError: Its module does not define it.
+        """
+        try:
+            return super().find_class(module_name, global_name)
+        except AttributeError:
+            raise _missing(global_name, module_name) from None
+
+
+def _missing(name: str, module: str) -> DeclarationError:
+    problem = (
+        f"{name}: importing {module} again, in a child process, does not declare it: declare it at the top "
+        f'level, outside of functions and of if __name__ == "__main__", {_IN_ONE_PROCESS}'
+    )
+    return DeclarationError(problem)
+
+
+def _is_named(worker: Worker) -> bool:
+    """Return whether a worker's function is what its module has under its name."""
+    function = worker.execute_function
+    if not isinstance(function, FunctionType) or "." in function.__qualname__:
+        return False
+    return getattr(sys.modules.get(function.__module__), function.__qualname__, None) is function
 
 
 def _declaring_module(worker: Worker) -> str:

@@ -126,8 +126,7 @@ class Supervisor:
             self._stage = FleetStage.CANCELLING
             self._say(Cancel())
             for child in self._children:
-                if not child.is_serving:
-                    child.kill()  # it has no task, and an import cannot be asked to stop
+                child.dismiss()
             self._cancel.set()
         return Ended(self.wait)
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from process_rig import PATIENCE, Process, Server
@@ -23,6 +23,12 @@ async def nap(seconds: float) -> int:
     say("napping", os.getpid())
     await anyio.sleep(seconds)
     return os.getpid()
+
+@worker_task("shield")
+async def shield(seconds: float) -> None:
+    say("shielding")
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(seconds)
 
 @worker_task("toil", thread_count=10)
 def toil(seconds: float) -> int:
@@ -48,11 +54,13 @@ def fleet(
     wait_for: str = STARTED,
     count: int = 2,
     patience: float = PATIENCE,
+    command: Sequence[str] = ("main.py",),
+    environment: Mapping[str, str] = {},
 ) -> Iterator[Process]:
     """Run a script of that code; go on when its processes poll."""
     (directory / "workers.py").write_text(WORKERS)
     (directory / "main.py").write_text(RUN.format(code=code))
-    process = Process(["main.py", *arguments], directory, server.url, patience=patience)
+    process = Process([*command, *arguments], directory, server.url, patience=patience, **environment)
     try:
         process.await_output(wait_for, count)
         yield process

@@ -47,18 +47,18 @@ def test_second_signal_hands_back_and_third_kills(backend: str, server: Server, 
     code = "anyworker.run(processes=2, backend=sys.argv[1], import_modules=['workers'], grace=60)"
     with fleet(server, tmp_path, code, backend) as process:
         naps = naps_begun(server, process, 4, seconds=60)
-        toil = server.start("toil", seconds=60)
-        process.await_output("toiling")
+        shield = server.start("shield", seconds=60)
+        process.await_output("shielding")
         pids = children(process)
         process.send(TERM)
         process.await_output("Draining: ", 2)
         process.send(TERM)
         until(lambda: statuses(server, naps) == {"SCHEDULED"})
-        assert any(map(is_alive, pids)), "a thread cannot be cancelled"
+        assert any(map(is_alive, pids)), "it shields itself"
         process.send(INT)
         assert process.end() == 128 + INT
         until(lambda: not any(map(is_alive, pids)))
-    assert server.task(toil)["status"] == "IN_PROGRESS"
+    assert server.task(shield)["status"] == "IN_PROGRESS"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -98,12 +98,96 @@ def test_signals_hush_a_fleet_and_let_it_poll_again(
 
 def test_one_process_per_worker_holds_that_worker_only(server: Server, tmp_path: Path) -> None:
     code = "anyworker.run(processes='per-worker', import_modules=['workers'])"
-    with fleet(server, tmp_path, code, wait_for="Conductor Worker[") as process:
-        assert len(children(process)) == 2
+    with fleet(server, tmp_path, code, wait_for="Conductor Worker[", count=3) as process:
+        assert len(children(process)) == 3
         ids = [server.start(kind) for kind in ("nap", "toil", "nap", "toil")]
         until(lambda: statuses(server, ids) == {"COMPLETED"})
         pids = [server.task(workflow_id)["outputData"]["result"] for workflow_id in ids]
         assert pids[0] == pids[2] != pids[1] == pids[3]
         process.send(TERM)
         assert process.end() == 0
-    assert process.err.count(b"Conductor Worker[") == 2
+    assert process.err.count(b"Conductor Worker[") == 3
+
+
+SLOW_IMPORT = """
+import os, time
+from anyworker import worker_task
+if "PARENT" in os.environ:
+    os.write(1, b"importing\\n")
+    time.sleep(float(os.environ["PARENT"]))
+os.environ["PARENT"] = os.environ["SECONDS"]
+
+@worker_task("late")
+def late() -> None: ...
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("count", [1, 2])
+def test_signals_while_processes_import_their_workers(
+    backend: str, count: int, server: Server, tmp_path: Path
+) -> None:
+    """The first lets them end their import, and nothing begins; the second kills them."""
+    (tmp_path / "late.py").write_text(SLOW_IMPORT)
+    code = "anyworker.run(processes=2, backend=sys.argv[1], import_modules=['late'])"
+    seconds = "1.5" if count == 1 else "60"
+    with fleet(
+        server, tmp_path, code, backend, wait_for="importing", environment={"SECONDS": seconds}
+    ) as process:
+        pids = children(process)
+        for number in range(count):
+            process.send(TERM)
+            if number == 0:
+                process.await_output("Draining 2 processes")
+        assert process.end() == 0
+        until(lambda: not any(map(is_alive, pids)))
+    assert server.last_poll("late") == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_third_signal_ends_processes_whose_event_loops_are_blocked(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = """
+import os, time
+@anyworker.worker_task("block")
+async def block() -> None:
+    os.write(1, b"blocking\\n")
+    time.sleep(60)
+if __name__ == "__main__":
+    anyworker.run(processes=2, backend=sys.argv[1], import_modules=["workers"])
+"""
+    with fleet(server, tmp_path, code, backend) as process:
+        server.start("block")
+        process.await_output("blocking")
+        pids = children(process)
+        process.send(TERM)
+        process.await_output("Draining 2 processes")
+        process.send(TERM)
+        time.sleep(0.2)  # noqa: TID251 - the kernel merges signals that follow each other at once
+        process.send(TERM)
+        assert process.end() == 128 + TERM
+        until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.parametrize("way", ["command", "module", "handler"])
+def test_command_and_handler_take_signals_as_run_does(way: str, server: Server, tmp_path: Path) -> None:
+    code = "with anyworker.TaskHandler(import_modules=['workers'], processes=2) as handler:\n"
+    code += "    handler.start_processes()\n    handler.join_processes()\n"
+    command = {
+        "command": ["-c", "from anyworker.cli import main; main()", "run", "workers", "--processes", "2"],
+        "module": ["-m", "anyworker", "run", "workers", "--processes", "2"],
+        "handler": ["main.py"],
+    }[way]
+    with fleet(server, tmp_path, code, command=command) as process:
+        assert len(children(process)) == 2
+        ids = naps_begun(server, process, 3, seconds=1.5)
+        long = server.start("toil", seconds=60)
+        process.await_output("toiling")
+        for pid in (process.process.pid, *children(process)):
+            os.kill(pid, INT)
+        until(lambda: statuses(server, ids) == {"COMPLETED"})
+        process.send(INT)
+        assert process.end() == 4
+    assert b"in toil" in process.err
+    assert server.task(long)["status"] == "IN_PROGRESS"

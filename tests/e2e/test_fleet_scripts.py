@@ -111,6 +111,44 @@ def test_main_module_is_not_imported_again_where_nothing_lives_there(server: Ser
     assert process.out.count(b"as __") == 1
 
 
+def test_worker_below_other_decorators_and_a_class_are_found_where_they_are_declared(
+    server: Server, tmp_path: Path
+) -> None:
+    code = """
+def logged(function):
+    def logging(*arguments: str) -> str:
+        return function(*arguments)
+    return logging
+
+@logged
+@worker_task("below")
+def below() -> str:
+    return "below"
+
+@worker_task("above")
+@logged
+def above() -> str:
+    return "above"
+
+@worker_task("object")
+class Object:
+    def __init__(self):
+        self.lock = threading.Lock()
+    def execute(self, task):
+        return "object"
+
+anyworker.run(processes=2)
+"""
+    process = Process(script(tmp_path, code), tmp_path, server.url)
+    try:
+        ids = [server.start(kind) for kind in ("below", "above", "object")]
+        until(lambda: statuses(server, ids) == {"COMPLETED"})
+        process.send(15)
+        assert process.end() == 0
+    finally:
+        process.close()
+
+
 def test_listener_arrives_with_its_state(server: Server, tmp_path: Path) -> None:
     code = f"""{WORKER}
 class Counter(TaskRunnerEventsListener):
@@ -206,7 +244,7 @@ anyworker.run(processes=2, middleware=[outer, lambda call_next, task: call_next(
 def test_worker_that_only_the_parent_declares_stops_the_start(server: Server, tmp_path: Path) -> None:
     code = f'if __name__ == "__main__":\n{indented(WORKER)}\n    anyworker.run(processes=2)\n'
     said = refused(server, tmp_path, code)
-    assert "worker 'greet'" in said
+    assert "greet: importing __main__ again" in said
     assert "top level" in said
 
 

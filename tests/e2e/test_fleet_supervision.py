@@ -147,7 +147,7 @@ async def wedge() -> None:
 if __name__ == "__main__":
     anyworker.run(processes="per-worker", watchdog=1, import_modules=["workers"])
 """
-    with fleet(server, tmp_path, code, wait_for="Conductor Worker[", count=3) as process:
+    with fleet(server, tmp_path, code, wait_for="Conductor Worker[", count=4) as process:
         began = time.monotonic()
         server.start("wedge")
         process.await_output("Conductor Worker[name=wedge", 2)

@@ -16,7 +16,9 @@ def charging(domain: str, retries: int, **options: bool) -> Worker:
 
 
 def start(*workers: Worker) -> tuple[Worker, ...]:
-    return checked(workers, configuration=None, event_listeners=(), grace=1.0, update_retry_delays=())
+    return checked(
+        workers, configuration=None, event_listeners=(), middleware=(), grace=1.0, update_retry_delays=()
+    )
 
 
 def test_templates_of_workers_in_several_processes_may_not_contradict_each_other() -> None:
