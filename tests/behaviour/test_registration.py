@@ -1,73 +1,20 @@
 """Task definitions and schemas come to the server while the workers poll already."""
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from stage import Hook, Stage, stage
+from registering import Hearing, charge, charging, definition, on_server, operator_sets, registered
+from stage import Hook, stage
 
-from anyworker import Task, TaskDef, TaskRunnerEventsListener, Worker
+from anyworker import Task, TaskDef, Worker
 from anyworker.devserver import DevServer
-from anyworker.errors import ConfigurationError, NotFoundError
+from anyworker.errors import NotFoundError
 from anyworker.events import TaskDefRegistered, TaskDefRegistrationFailure
 
 pytestmark = pytest.mark.virtual_time
-
-Event = TaskDefRegistered | TaskDefRegistrationFailure
-
-
-class Hearing(TaskRunnerEventsListener):
-    """Waits for what becomes of a registration."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.heard = anyio.Event()
-
-    def on_task_def_registered(self, event: TaskDefRegistered) -> None:
-        self.events.append(event)
-        self.heard.set()
-
-    def on_task_def_registration_failure(self, event: TaskDefRegistrationFailure) -> None:
-        self.events.append(event)
-        self.heard.set()
-
-
-def charge(order: str, amount: float = 1.0) -> dict[str, Any]:
-    return {"charged": amount, "order": order}
-
-
-def charging(
-    task_def: TaskDef | None = None, function: Callable[..., object] = charge, **options: Any
-) -> Worker:
-    return Worker("charge", function, task_def=task_def, register_task_def=True, **options)
-
-
-async def registered(
-    server: DevServer, worker: Worker, *, others: Sequence[Worker] = (), **options: Any
-) -> Event:
-    """Run workers until a definition is registered, or is not."""
-    hearing = Hearing()
-    with anyio.fail_after(300):
-        async with stage(worker, *others, server=server, event_listeners=[hearing], inline=True, **options):
-            await hearing.heard.wait()
-    return hearing.events[0]
-
-
-async def on_server(server: DevServer, ask: Callable[[Stage], Awaitable[Any]]) -> Any:
-    async with stage(Worker("idle", lambda: 1), server=server, inline=True) as it:
-        return await ask(it)
-
-
-async def definition(server: DevServer) -> dict[str, Any]:
-    found: dict[str, Any] = await on_server(server, lambda it: it.client.get_task_def_fields("charge"))
-    return found
-
-
-async def operator_sets(server: DevServer, **fields: Any) -> None:
-    await on_server(server, lambda it: it.client.register_task_defs([TaskDef(name="charge", **fields)]))
 
 
 async def test_new_definition_has_what_the_code_says_and_the_servers_defaults() -> None:
@@ -259,56 +206,3 @@ async def test_a_schema_that_the_template_says_is_not_replaced() -> None:
     found = await definition(server)
     assert found["inputSchema"]["name"] == "mine"
     assert found["outputSchema"]["name"] == "charge_output"
-
-
-def in_domains(first: TaskDef | None, second: TaskDef | None) -> list[Worker]:
-    return [charging(first, domain="a"), charging(second, domain="b")]
-
-
-async def test_workers_of_one_type_put_their_templates_together() -> None:
-    server = DevServer()
-    first, second = in_domains(
-        TaskDef(name="charge", retry_count=7), TaskDef(name="x", retry_delay_seconds=2)
-    )
-    event = await registered(server, first, others=[second])
-    assert isinstance(event, TaskDefRegistered)
-    found = await definition(server)
-    assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 2)
-
-
-async def test_processes_that_create_a_definition_at_the_same_moment_put_it_together() -> None:
-    server, both_asked = DevServer(), anyio.Event()
-    asked: list[str] = []
-
-    async def wait_for_the_other(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and "/metadata/taskdefs" in request.url.path:
-            asked.append(request.url.path)
-            if len(asked) == 2:
-                both_asked.set()
-            await both_asked.wait()
-        return None
-
-    templates = TaskDef(name="charge", retry_count=7), TaskDef(name="x", retry_delay_seconds=2)
-    first, second = in_domains(*templates)
-    with anyio.fail_after(300):
-        async with (
-            stage(first, server=server, hook=wait_for_the_other, inline=True),
-            stage(second, server=server, hook=wait_for_the_other, inline=True),
-        ):
-            await anyio.sleep(5)
-    found = await definition(server)
-    assert (found["retryCount"], found["retryDelaySeconds"]) == (7, 2)
-
-
-async def test_templates_that_contradict_each_other_stop_the_start() -> None:
-    workers = in_domains(TaskDef(name="charge", retry_count=7), TaskDef(name="charge", retry_count=2))
-    with pytest.raises(ConfigurationError, match=r"retry_count=7 .* retry_count=2"):
-        async with stage(*workers, inline=True):
-            pass
-
-
-async def test_schemas_that_differ_between_domains_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    server, other = DevServer(), charging(domain="b", function=lambda other: other)
-    await registered(server, charging(domain="a"), others=[other])
-    assert "'charge' is registered with the schemas of" in caplog.text
-    assert (await definition(server))["inputSchema"]["data"]["required"] == ["order"]
