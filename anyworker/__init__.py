@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from anyworker.context import TaskContext, TaskInProgress, get_task_context
     from anyworker.errors import AnyworkerError, ConfigurationError, LifespanError, NonRetryableException
     from anyworker.events import (
+        LeaseExtended,
+        LeaseFailed,
+        LeaseLost,
         PollCompleted,
         PollFailure,
         PollStarted,
@@ -39,6 +42,9 @@ __all__ = [
     "Configuration",
     "ConfigurationError",
     "FromLifespan",
+    "LeaseExtended",
+    "LeaseFailed",
+    "LeaseLost",
     "LifespanError",
     "MetricsCollector",
     "MetricsSettings",
@@ -81,6 +87,9 @@ _HOMES = {
     "anyworker.context": ("TaskContext", "TaskInProgress", "get_task_context"),
     "anyworker.errors": ("AnyworkerError", "ConfigurationError", "LifespanError", "NonRetryableException"),
     "anyworker.events": (
+        "LeaseExtended",
+        "LeaseFailed",
+        "LeaseLost",
         "PollCompleted",
         "PollFailure",
         "PollStarted",

@@ -98,6 +98,40 @@ class TaskUpdateFailure(TaskRunnerEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeaseExtended(TaskRunnerEvent):
+    """The server has put off the response timeout of a task in hand."""
+
+    task_id: str
+    worker_id: str
+    workflow_instance_id: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseFailed(TaskRunnerEvent):
+    """A heartbeat failed; the next follows at once, as long as the lease has not run out."""
+
+    task_id: str
+    worker_id: str
+    workflow_instance_id: str
+    cause: Exception
+    attempts: int
+    """Heartbeats for this task that have failed in a row."""
+    remaining_ms: float
+    """Until the lease runs out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseLost(TaskRunnerEvent):
+    """A lease ran out before it could be extended: another worker may have the task by now."""
+
+    task_id: str
+    worker_id: str
+    workflow_instance_id: str
+    response_timeout_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskDefRegistered(TaskRunnerEvent):
     """A task definition is on the server as it should be."""
 
@@ -144,6 +178,15 @@ class TaskRunnerEventsListener:
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Hear that a result could not be delivered."""
 
+    def on_lease_extended(self, event: LeaseExtended) -> None:
+        """Hear that the response timeout of a task was put off."""
+
+    def on_lease_failed(self, event: LeaseFailed) -> None:
+        """Hear that a heartbeat failed."""
+
+    def on_lease_lost(self, event: LeaseLost) -> None:
+        """Hear that a lease ran out."""
+
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         """Hear that a task definition is on the server."""
 
@@ -162,6 +205,9 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     TaskExecutionCompleted: "on_task_execution_completed",
     TaskExecutionFailure: "on_task_execution_failure",
     TaskUpdateFailure: "on_task_update_failure",
+    LeaseExtended: "on_lease_extended",
+    LeaseFailed: "on_lease_failed",
+    LeaseLost: "on_lease_lost",
     TaskDefRegistered: "on_task_def_registered",
     TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }

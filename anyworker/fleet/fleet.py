@@ -225,7 +225,7 @@ def _status(runner: Runner) -> WorkerStatus:
         slots=runner.slots,
         in_hand=runner.in_hand,
         undelivered=runner.undelivered,
-        abandoned=len(runner.abandoned),
+        abandoned=runner.abandoned,
         finished=runner.finished,
         threads=runner.threads,
         is_paused=runner.is_paused,

@@ -167,17 +167,10 @@ def resolve_workers(
         )
     file = None if configuration is None else configuration.file
     resolution = resolve_all(chosen, os.environ, file)
-    for warning in (*resolution.warnings, *map(_without_effect, resolution.workers)):
-        if warning:
-            logger.warning(warning)
+    for warning in resolution.warnings:
+        logger.warning(warning)
     check_templates(resolution.workers)
     return resolution.workers
-
-
-def _without_effect(resolved: ResolvedWorker) -> str | None:
-    if not resolved.options.lease_extend_enabled:
-        return None
-    return f"worker {resolved.worker.task_definition_name!r}: lease_extend_enabled: no effect in this version"
 
 
 def check_times(grace: float, delays: Sequence[float]) -> None:
@@ -262,6 +255,7 @@ def _runner(
             random=random,
         ),
         publisher=publisher,
+        extends_leases=options.lease_extend_enabled,
     )
     if options.paused:
         runner.pause()

@@ -43,6 +43,18 @@ class ResultClient(Protocol):
         ...
 
 
+class Heartbeats(Protocol):
+    """What keeps the lease of a task whose result waits for its next attempt."""
+
+    async def hold(self) -> None:
+        """Send none until `release`; return when the one under way has its answer."""
+        ...
+
+    def release(self) -> None:
+        """Go on with them."""
+        ...
+
+
 class Delivery:
     """Deliver the results of one worker.
 
@@ -87,21 +99,24 @@ class Delivery:
         """
         return self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
 
-    async def deliver(self, parcel: Parcel) -> None:
+    async def deliver(self, parcel: Parcel, heartbeats: Heartbeats) -> None:
         """Send a result until the server has taken it or nothing can help: `attempt`, then `persist`."""
         try:
             await self.attempt(parcel)
         except ConductorError as error:
-            await self.persist(parcel, error)
+            await self.persist(parcel, error, heartbeats)
 
-    async def persist(self, parcel: Parcel, error: ConductorError) -> None:
+    async def persist(self, parcel: Parcel, error: ConductorError, heartbeats: Heartbeats) -> None:
         """Go on after a first attempt that failed, until the server has taken the result or nothing can help.
+
+        The lease is kept meanwhile, but no heartbeat is sent beside an attempt.
 
         A result that is given up is published by `TaskUpdateFailure` and named in an ERROR log.
         """
         attempts = 1
         is_doubtful = False
         while True:
+            heartbeats.release()
             if _is_rejected(error) and not parcel.is_replacement:
                 parcel = parcel.replaced(f"the server rejected the result: {error}")
             elif await self._may_send_again(parcel, error, attempts):
@@ -110,6 +125,7 @@ class Delivery:
                 self._give_up(parcel.result, error, attempts)
                 return
             attempts += 1
+            await heartbeats.hold()
             try:
                 if not (is_doubtful and await self._has_moved_on(parcel)):
                     await self.attempt(parcel)

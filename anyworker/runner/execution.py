@@ -16,7 +16,6 @@ from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown
 from anyworker.policy.cancellation import (
-    CancelReason,
     Draining,
     LeaseLost,
     Terminated,
@@ -25,7 +24,6 @@ from anyworker.policy.cancellation import (
 )
 from anyworker.policy.outcome import (
     Abandoned,
-    Draft,
     Dropped,
     Failed,
     HandedBack,
@@ -33,6 +31,7 @@ from anyworker.policy.outcome import (
     Terminal,
     failure,
 )
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.isolation import in_context
 from anyworker.runner.packing import Packer
 from anyworker.runner.parcel import Parcel
@@ -56,38 +55,6 @@ class Call(Protocol):
     def arguments(self, task: Task) -> Arguments:
         """Return the positional and keyword arguments for a task, or raise ConversionError."""
         ...
-
-
-@attrs.define(eq=False)
-class Execution:
-    """One task in hand, from its arrival to the acceptance of its result."""
-
-    draft: Draft
-    wire_poll_count: int
-    """The server's own count, hand-backs included."""
-    scope: anyio.CancelScope | None = None
-    """What cancels the call of the function, while it goes on."""
-    progress_scope: anyio.CancelScope | None = None
-    """Around the delivery of a result that does not end the task, while it goes on."""
-    started: float = 0.0
-    """Loop time at which the function was called, where somebody wants to know."""
-    thread_id: int | None = None
-    """The thread in which a plain function runs, while it does."""
-    is_left: bool = False
-    """Whether nobody waits for the call any more."""
-    is_abandoned: bool = False
-    """Whether it was left while a thread ran the function."""
-
-    def cancel(self, reason: CancelReason) -> None:
-        """Cancel the call, if it is still going on; the first reason counts."""
-        self.draft.cancel_reason = self.draft.cancel_reason or reason
-        if self.scope is not None:
-            self.scope.cancel()
-
-    def leave(self) -> None:
-        """Wait for the call no longer. A thread that is in it goes on."""
-        self.is_left = True
-        self.is_abandoned = self.thread_id is not None
 
 
 @attrs.frozen(eq=False)

@@ -25,6 +25,10 @@ class PollClient(ResultClient, Protocol):
         """Take up to ``count`` tasks, waiting up to ``timeout`` seconds for one."""
         ...
 
+    async def extend_lease(self, task: Task) -> None:
+        """Put off the response timeout of a task in progress."""
+        ...
+
 
 @attrs.frozen
 class Identity:

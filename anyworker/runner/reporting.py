@@ -8,6 +8,9 @@ import anyio
 
 from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
 from anyworker.events import (
+    LeaseExtended,
+    LeaseFailed,
+    LeaseLost,
     PollCompleted,
     PollFailure,
     PollStarted,
@@ -17,7 +20,7 @@ from anyworker.events import (
     TaskExecutionStarted,
 )
 from anyworker.policy.outcome import Dropped, Failed, HandedBack, Sent, Terminal
-from anyworker.runner.execution import Execution
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.polling import PollHistory
 from anyworker.values.payload import output_size
@@ -46,6 +49,9 @@ class Reporter:
         self._hears_started = publisher.hears(TaskExecutionStarted)
         self._hears_completed = publisher.hears(TaskExecutionCompleted)
         self._hears_failure = publisher.hears(TaskExecutionFailure)
+        self._hears_lease_extended = publisher.hears(LeaseExtended)
+        self._hears_lease_failed = publisher.hears(LeaseFailed)
+        self._hears_lease_lost = publisher.hears(LeaseLost)
 
     def poll_started(self, count: int) -> None:
         """A poll for so many tasks is about to be sent."""
@@ -104,6 +110,70 @@ class Reporter:
     def dropped(self, execution: Execution, outcome: Dropped) -> None:
         """A call was cancelled for a task that is no longer ours."""
         logger.info("Task %s is dropped: %s", execution.draft.task.task_id, outcome.reason)
+
+    def lease_extended(self, execution: Execution, duration: float, *, failures: int) -> None:
+        """A heartbeat was answered after so many seconds, and after so many failed ones."""
+        task = execution.draft.task
+        if failures:
+            logger.info("The lease of task %s holds again, %d heartbeats failed", task.task_id, failures)
+        if self._hears_lease_extended:
+            self._publish(
+                LeaseExtended(
+                    task_type=self._task_type,
+                    task_id=task.task_id,
+                    worker_id=self._worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                    duration_ms=duration * 1000,
+                )
+            )
+
+    def lease_failed(
+        self, execution: Execution, error: ConductorError, *, failures: int, left: float
+    ) -> None:
+        """The so manieth heartbeat in a row failed; a streak is logged at its start only."""
+        task = execution.draft.task
+        logger.log(
+            logging.WARNING if failures == 1 else logging.DEBUG,
+            "A heartbeat for task %s (type %s) failed, trying on for %.1f s: %s",
+            task.task_id,
+            self._task_type,
+            max(left, 0.0),
+            error,
+        )
+        if self._hears_lease_failed:
+            self._publish(
+                LeaseFailed(
+                    task_type=self._task_type,
+                    task_id=task.task_id,
+                    worker_id=self._worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                    cause=error,
+                    attempts=failures,
+                    remaining_ms=max(left, 0.0) * 1000,
+                )
+            )
+
+    def lease_lost(self, execution: Execution, response_timeout: float) -> None:
+        """A lease ran out."""
+        task = execution.draft.task
+        logger.error(
+            "The lease of task %s (type %s) is lost: no heartbeat was accepted for %g s, its response "
+            "timeout. Another worker may have the task by now; %s",
+            task.task_id,
+            self._task_type,
+            response_timeout,
+            "its result comes late" if execution.has_outcome else "its function is cancelled",
+        )
+        if self._hears_lease_lost:
+            self._publish(
+                LeaseLost(
+                    task_type=self._task_type,
+                    task_id=task.task_id,
+                    worker_id=self._worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                    response_timeout_seconds=response_timeout,
+                )
+            )
 
     def abandoned(self, execution: Execution) -> None:
         """A thread goes on although nobody waits for it."""

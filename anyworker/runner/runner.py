@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.abc
 
-from anyworker.conductor.models import Task, TaskResult
-from anyworker.context import now_ms
+from anyworker.conductor.models import Task
 from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Abandoned, Draft, Dropped, Failed, HandedBack, Outcome, to_result
+from anyworker.policy.outcome import Draft, Failed, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Execution, Executor, known
+from anyworker.runner.execution import Executor, known
+from anyworker.runner.in_hand import Execution
+from anyworker.runner.leasing import Keeper
 from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay
 from anyworker.runner.reporting import Reporter
+from anyworker.runner.settling import Settlement
 from anyworker.runner.slots import Slot, Slots
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Runner:
         executor: Calls the function.
         delivery: Brings the results home.
         publisher: Hears what happens.
+        extends_leases: Whether the leases of tasks in hand are extended.
         draw: Draws jitter in [0, 1).
     """
 
@@ -46,6 +49,7 @@ class Runner:
         executor: Executor,
         delivery: Delivery,
         publisher: Publisher,
+        extends_leases: bool = False,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.identity = identity
@@ -56,14 +60,12 @@ class Runner:
         self._planner = Planner(settings, draw)
         self._slots = Slots(settings.thread_count)
         self._in_hand: dict[str, Execution] = {}
+        self._keeper = Keeper(client, self._reporter, self._in_hand, extends=extends_leases, draw=draw)
+        self._settlement = Settlement(self._in_hand, executor, delivery, self._keeper, self._reporter)
         self._polls: set[PollUnderWay] = set()
         self._changed = anyio.Event()
-        self.finished = 0
-        """Tasks that have left the worker's hands, one way or another."""
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
-        self.abandoned: list[Execution] = []
-        """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
 
     @property
     def slots(self) -> int:
@@ -79,6 +81,16 @@ class Runner:
     def in_hand(self) -> int:
         """Tasks polled whose results the server has not accepted yet."""
         return len(self._in_hand)
+
+    @property
+    def finished(self) -> int:
+        """Tasks that have left the worker's hands, one way or another."""
+        return self._settlement.finished
+
+    @property
+    def abandoned(self) -> int:
+        """Tasks whose threads could not be stopped."""
+        return len(self._settlement.abandoned)
 
     @property
     def undelivered(self) -> int:
@@ -120,10 +132,13 @@ class Runner:
 
     async def run(self) -> None:
         """Poll, execute and deliver until drained."""
-        async with anyio.create_task_group() as children:
-            while not self._slots.are_retired:
-                with anyio.CancelScope() as scope:
-                    await self._plan(children, scope)
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._keeper.run)
+            async with anyio.create_task_group() as children:
+                while not self._slots.are_retired:
+                    with anyio.CancelScope() as scope:
+                        await self._plan(children, scope)
+            beside.cancel_scope.cancel()
 
     async def _plan(self, children: anyio.abc.TaskGroup, scope: anyio.CancelScope) -> None:
         """Do what the planner says until it says stop, or until ``scope`` cuts off a late poll."""
@@ -178,7 +193,8 @@ class Runner:
             now = anyio.current_time()
             self._reporter.poll_completed(now - started, len(tasks), failures=self._planner.failures)
             self._planner.polled(poll, len(tasks), now)
-            self._take_in_hand(tasks, slots, children)
+            if tasks:
+                self._take_in_hand(tasks, slots, children, now)
         except ConductorError as error:
             self._poll_failed(under_way, error)
         except anyio.get_cancelled_exc_class():
@@ -197,17 +213,19 @@ class Runner:
         retry_after = error.retry_after if isinstance(error, ResponseError) else None
         self._planner.poll_failed(under_way.poll, kind, now, retry_after)
 
-    def _take_in_hand(self, tasks: list[Task], slots: list[Slot], children: anyio.abc.TaskGroup) -> None:
+    def _take_in_hand(
+        self, tasks: list[Task], slots: list[Slot], children: anyio.abc.TaskGroup, now: float
+    ) -> None:
+        self._keeper.took(tasks, now)
         for task in tasks:
             if task.task_id in self._in_hand and not self._has_come_back(task):
                 logger.warning("Task %s was handed out again while in hand; ignored", task.task_id)
                 continue
-            wire_poll_count = task.poll_count
-            execution = Execution(Draft.of(task, self.identity.worker_id), wire_poll_count)
+            execution = Execution(Draft.of(task, self.identity.worker_id), task.poll_count, now)
             self._in_hand[task.task_id] = execution
             if not slots:
                 # More than was asked for: nobody may run it here.
-                children.start_soon(self._settle, execution, HandedBack())
+                children.start_soon(self._settlement.settle, execution, HandedBack())
                 continue
             slot = slots.pop()
             if not slot.give(execution):
@@ -238,18 +256,19 @@ class Runner:
                         outcome = await self._execute(execution, scope)
                         if scope.cancel_called:
                             break
-                        await self._settle(execution, outcome)
+                        await self._settlement.settle(execution, outcome)
                         slot.is_served = not _is_stray(outcome)
                         self._freed(slot)
                         if not slot.is_served:
                             return
                 if slot.execution is not None:
                     # The call was cancelled, so whatever follows stands outside of its scope.
-                    await self._settle(slot.execution, outcome or self._executor.cut(slot.execution))
+                    outcome = outcome or self._executor.cut(slot.execution)
+                    await self._settlement.settle(slot.execution, outcome)
                     self._freed(slot)
         finally:
             if slot.execution is not None:
-                self.abandoned.append(slot.execution)
+                self._settlement.abandoned.append(slot.execution)
 
     def _freed(self, slot: Slot) -> None:
         self._slots.free_up(slot)
@@ -261,43 +280,6 @@ class Runner:
             return known(HandedBack())
         self._reporter.execution_started(execution)
         return self._executor.execute(execution, scope)
-
-    async def _settle(self, execution: Execution, outcome: Outcome) -> None:
-        """Tell the server what a task came to, and have it in hand no more."""
-        result: TaskResult | None = None
-        try:
-            if isinstance(outcome, Dropped):
-                self._reporter.dropped(execution, outcome)
-                return
-            if isinstance(outcome, Abandoned):
-                self.abandoned.append(execution)
-                self._reporter.abandoned(execution)
-                return
-            result = to_result(outcome, execution.draft, now_ms=now_ms)
-            parcel = await self._executor.packed(result, execution)
-            result = parcel.result
-            self._reporter.executed(execution, outcome, parcel)
-            if parcel.surplus_logs:
-                await self._delivery.send_surplus_logs(parcel)
-            if parcel.is_terminal:
-                # As `deliver`, of which there would be one more for every result under way.
-                try:
-                    await self._delivery.attempt(parcel)
-                except ConductorError as error:
-                    await self._delivery.persist(parcel, error)
-            else:
-                execution.progress_scope = anyio.CancelScope()
-                with execution.progress_scope:
-                    await self._delivery.deliver(parcel)
-        except anyio.get_cancelled_exc_class():
-            if result is not None:
-                self._delivery.surface(result)
-            raise
-        finally:
-            task_id = execution.draft.task.task_id
-            if self._in_hand.get(task_id) is execution:
-                del self._in_hand[task_id]
-                self.finished += 1
 
 
 def _is_stray(outcome: Outcome) -> bool:

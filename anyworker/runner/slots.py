@@ -3,7 +3,7 @@
 import anyio
 import attrs
 
-from anyworker.runner.execution import Execution
+from anyworker.runner.in_hand import Execution
 
 
 @attrs.define(eq=False)

@@ -20,7 +20,8 @@ from anyworker.runner.raising import outcome_of_raised
 from anyworker.runner.returning import outcome_of
 
 if TYPE_CHECKING:
-    from anyworker.runner.execution import Execution, Executor
+    from anyworker.runner.execution import Executor
+    from anyworker.runner.in_hand import Execution
 
 CallNext: TypeAlias = Callable[[Task], Awaitable[Outcome]]
 """Does the rest of an execution: converts the task's input, calls the function, tells what that came to.

@@ -9,7 +9,7 @@ from anyworker.conductor.models import ResultStatus, Task, TaskResult
 from anyworker.events import TaskRunnerEvent
 from anyworker.policy.cancellation import CancelReason
 from anyworker.policy.outcome import HAND_BACKS_KEY, Abandoned, Dropped, Failed, HandedBack, Sent, Terminal
-from anyworker.runner.execution import Execution
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
 
 

@@ -17,7 +17,8 @@ from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Execution, Executor
+from anyworker.runner.execution import Executor
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner

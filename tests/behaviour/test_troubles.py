@@ -252,12 +252,6 @@ async def test_no_workers_at_all_says_where_they_could_come_from() -> None:
             pass
 
 
-async def test_options_without_effect_are_warned_about(caplog: pytest.LogCaptureFixture) -> None:
-    async with stage(Worker("work", lambda: 1, lease_extend_enabled=True)):
-        pass
-    assert "worker 'work': lease_extend_enabled: no effect in this version" in caplog.text
-
-
 async def test_startup_line_tells_mode_backend_and_sources(
     anyio_backend: tuple[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,

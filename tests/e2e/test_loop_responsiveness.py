@@ -16,7 +16,7 @@ from anyworker import Task, Worker
 from anyworker.options import resolve_all
 from anyworker.policy.outcome import Completed, Draft, Sent, Terminal, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Execution
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.threads import thread_runner
 from anyworker.values.payload import output_size
 

@@ -15,7 +15,7 @@ from anyworker.errors import ConversionError
 from anyworker.options import resolve_all
 from anyworker.policy.outcome import Draft, Sent, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Execution
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.threads import thread_runner
 
 MODES = [(backend, is_async) for backend in ("asyncio", "trio") for is_async in (False, True)]

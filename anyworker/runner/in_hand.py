@@ -1,0 +1,47 @@
+"""One task in hand."""
+
+import anyio
+import attrs
+
+from anyworker.policy.cancellation import CancelReason
+from anyworker.policy.outcome import Draft
+
+
+@attrs.define(eq=False)
+class Execution:
+    """One task in hand, from its arrival to the acceptance of its result."""
+
+    draft: Draft
+    wire_poll_count: int
+    """The server's own count, hand-backs included."""
+    taken: float = 0.0
+    """Loop time of the answer that brought it."""
+    scope: anyio.CancelScope | None = None
+    """What cancels the call of the function, while it goes on."""
+    progress_scope: anyio.CancelScope | None = None
+    """Around the delivery of a result that does not end the task, while it goes on."""
+    started: float = 0.0
+    """Loop time at which the function was called, where somebody wants to know."""
+    thread_id: int | None = None
+    """The thread in which a plain function runs, while it does."""
+    is_left: bool = False
+    """Whether nobody waits for the call any more."""
+    is_abandoned: bool = False
+    """Whether it was left while a thread ran the function."""
+    has_outcome: bool = False
+    """Whether the call is over, so that its result is all that there is to do."""
+    extension: anyio.Event | None = None
+    """Set when the heartbeat under way has its answer; None while there is none under way."""
+    is_held: bool = False
+    """Whether no heartbeat may be sent, because a result is on its way: the server would mix them up."""
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Cancel the call, if it is still going on; the first reason counts."""
+        self.draft.cancel_reason = self.draft.cancel_reason or reason
+        if self.scope is not None:
+            self.scope.cancel()
+
+    def leave(self) -> None:
+        """Wait for the call no longer. A thread that is in it goes on."""
+        self.is_left = True
+        self.is_abandoned = self.thread_id is not None

@@ -1,0 +1,190 @@
+"""Keep the leases of the tasks in hand: one keeper for a runner, whatever the number of its tasks.
+
+It sleeps until the earliest deadline that it knows. Tasks that end before theirs cost nothing: the keeper
+learns of a task by looking through those in hand when it wakes, and a task taken later than another is due
+later, too, so that taking it wakes nobody.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import anyio
+import anyio.abc
+import attrs
+
+from anyworker.conductor.models import Task
+from anyworker.errors import ConductorError, NotFoundError, TransportError
+from anyworker.policy.cancellation import LeaseLost, Terminated
+from anyworker.policy.leases import Lease, earliest_extension
+from anyworker.runner.in_hand import Execution
+from anyworker.runner.polling import PollClient
+from anyworker.runner.reporting import Reporter
+
+EXTENSIONS_AT_ONCE = 32
+"""Most heartbeats of a runner that are under way together."""
+
+
+class Keeper:
+    """Extend the leases of one runner's tasks.
+
+    Args:
+        client: The server.
+        reporter: Hears what happens.
+        in_hand: The tasks, by id; the runner puts them in and takes them out.
+        extends: Whether leases are extended at all.
+        draw: Draws jitter in [0, 1).
+    """
+
+    def __init__(
+        self,
+        client: PollClient,
+        reporter: Reporter,
+        in_hand: Mapping[str, Execution],
+        *,
+        extends: bool,
+        draw: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._reporter = reporter
+        self._in_hand = in_hand
+        self._extends = extends
+        self._draw = draw
+        self._leases: dict[Execution, Lease] = {}
+        """Of the tasks that were in hand when it last looked."""
+        self._under_way = 0
+        self._wakes_at = math.inf
+        self._woken = anyio.Event()
+        self.wakeups = 0
+        """How often it has woken from waiting for a deadline."""
+
+    def took(self, tasks: Sequence[Task], now: float) -> None:
+        """Take note of tasks that were just taken in hand, at least one."""
+        if self._extends:
+            shortest = min(task.response_timeout_seconds for task in tasks)
+            self._expect(now + earliest_extension(shortest))
+
+    async def hold(self, execution: Execution) -> None:
+        """Send no heartbeat for a task until `release`; return when the one under way has its answer.
+
+        A result sent beside a heartbeat may be lost: the server writes the task back as it was before.
+        """
+        execution.is_held = True
+        if execution.extension is not None:
+            await execution.extension.wait()
+
+    def release(self, execution: Execution) -> None:
+        """Go on with the heartbeats of a task whose result was not taken."""
+        execution.is_held = False
+        self._expect(anyio.current_time())
+
+    async def run(self) -> None:
+        """Keep leases until cancelled."""
+        async with anyio.create_task_group() as extensions:
+            while True:
+                while (now := anyio.current_time()) < self._wakes_at:
+                    with anyio.CancelScope(deadline=self._wakes_at):
+                        await self._woken.wait()
+                    self._woken = anyio.Event()
+                    self.wakeups += 1
+                self._look_through(now, extensions)
+
+    def _look_through(self, now: float, extensions: anyio.abc.TaskGroup) -> None:
+        due: list[tuple[float, Execution, Lease]] = []
+        self._wakes_at = math.inf
+        self._leases = {execution: self._lease_of(execution) for execution in self._leased()}
+        for execution, lease in self._leases.items():
+            if lease.is_over or execution.is_held or execution.extension is not None:
+                continue  # Whatever ends that tells when it is due.
+            if lease.is_lost(now):
+                self._lose(execution, lease)
+            elif lease.due <= now:
+                due.append((lease.ends, execution, lease))
+            else:
+                self._wakes_at = min(self._wakes_at, lease.due)
+        due.sort(key=lambda entry: entry[0])
+        for _, execution, lease in due[: EXTENSIONS_AT_ONCE - self._under_way]:
+            self._under_way += 1
+            execution.extension = anyio.Event()
+            extensions.start_soon(self._extend, execution, lease)
+
+    def _leased(self) -> list[Execution]:
+        return [
+            execution
+            for execution in self._in_hand.values()
+            if execution.draft.task.response_timeout_seconds > 0
+        ]
+
+    def _lease_of(self, execution: Execution) -> Lease:
+        lease = self._leases.get(execution)
+        if lease is None:
+            task = execution.draft.task
+            lease = Lease(task.response_timeout_seconds, execution.taken, self._draw)
+        return lease
+
+    def _lose(self, execution: Execution, lease: Lease) -> None:
+        lease.is_over = True
+        self._reporter.lease_lost(execution, lease.response_timeout)
+        if not execution.has_outcome:
+            execution.cancel(LeaseLost())
+
+    async def _extend(self, execution: Execution, lease: Lease) -> None:
+        sent = anyio.current_time()
+        error: ConductorError | None = None
+        answered = execution.extension
+        try:
+            with anyio.move_on_after(lease.patience(sent)) as scope:
+                await self._client.extend_lease(execution.draft.task)
+            if scope.cancelled_caught:
+                error = _too_late(anyio.current_time() - sent)
+        except ConductorError as failure:
+            error = failure
+        finally:
+            self._under_way -= 1
+            execution.extension = None
+            if answered is not None:
+                answered.set()
+        self._extended(execution, lease, sent, error)
+
+    def _extended(
+        self, execution: Execution, lease: Lease, sent: float, error: ConductorError | None
+    ) -> None:
+        now = anyio.current_time()
+        if error is None:
+            self._reporter.lease_extended(execution, now - sent, failures=lease.failures)
+            lease.extended(sent, now)
+        elif isinstance(error, NotFoundError):
+            lease.is_over = True
+            execution.cancel(Terminated(str(error)))
+        else:
+            lease.failed(now)
+            self._reporter.lease_failed(execution, error, failures=lease.failures, left=lease.ends - now)
+        # Where many were due at once, this one has made room for another.
+        is_crowded = self._under_way == EXTENSIONS_AT_ONCE - 1
+        self._expect(now if is_crowded else lease.due)
+
+    def _expect(self, due: float) -> None:
+        """Wake at a time, if not before."""
+        if due < self._wakes_at:
+            self._wakes_at = due
+            self._woken.set()
+
+
+@attrs.frozen(eq=False)
+class Heartbeats:
+    """The heartbeats of one task, for whoever sends its result."""
+
+    keeper: Keeper
+    execution: Execution
+
+    async def hold(self) -> None:
+        """Send none until `release`; return when the one under way has its answer."""
+        await self.keeper.hold(self.execution)
+
+    def release(self) -> None:
+        """Go on with them, because the result was not taken."""
+        self.keeper.release(self.execution)
+
+
+def _too_late(seconds: float) -> TransportError:
+    reason = f"no answer to a heartbeat within {seconds:.1f} s"
+    return TransportError(reason, method="POST", path="/tasks", may_have_arrived=True)

@@ -1,0 +1,87 @@
+"""What a task came to: tell the server, and have the task in hand no more."""
+
+import anyio
+
+from anyworker.context import now_ms
+from anyworker.errors import ConductorError
+from anyworker.policy.outcome import Abandoned, Dropped, Outcome, to_result
+from anyworker.runner.delivery import Delivery
+from anyworker.runner.execution import Executor
+from anyworker.runner.in_hand import Execution
+from anyworker.runner.leasing import Heartbeats, Keeper
+from anyworker.runner.parcel import Parcel
+from anyworker.runner.reporting import Reporter
+
+
+class Settlement:
+    """Settle the tasks of one worker.
+
+    Args:
+        in_hand: The tasks in hand, by id; those that are settled are taken out.
+        executor: Makes results ready for the wire.
+        delivery: Brings them home.
+        keeper: Keeps the leases of tasks whose results wait.
+        reporter: Hears what happens.
+    """
+
+    def __init__(
+        self,
+        in_hand: dict[str, Execution],
+        executor: Executor,
+        delivery: Delivery,
+        keeper: Keeper,
+        reporter: Reporter,
+    ) -> None:
+        self._in_hand = in_hand
+        self._executor = executor
+        self._delivery = delivery
+        self._keeper = keeper
+        self._reporter = reporter
+        self.finished = 0
+        """Tasks that have left the worker's hands, one way or another."""
+        self.abandoned: list[Execution] = []
+        """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
+
+    async def settle(self, execution: Execution, outcome: Outcome) -> None:
+        """Tell the server what a task came to, and have it in hand no more."""
+        result = None
+        execution.has_outcome = True
+        try:
+            if isinstance(outcome, Dropped):
+                self._reporter.dropped(execution, outcome)
+                return
+            if isinstance(outcome, Abandoned):
+                self.abandoned.append(execution)
+                self._reporter.abandoned(execution)
+                return
+            result = to_result(outcome, execution.draft, now_ms=now_ms)
+            parcel = await self._executor.packed(result, execution)
+            result = parcel.result
+            self._reporter.executed(execution, outcome, parcel)
+            if parcel.surplus_logs:
+                await self._delivery.send_surplus_logs(parcel)
+            execution.is_held = True
+            if execution.extension is not None:
+                await execution.extension.wait()
+            if parcel.is_terminal:
+                # As `deliver`, of which there would be one more for every result under way.
+                try:
+                    await self._delivery.attempt(parcel)
+                except ConductorError as error:
+                    await self._delivery.persist(parcel, error, Heartbeats(self._keeper, execution))
+            else:
+                await self._progress(execution, parcel)
+        except anyio.get_cancelled_exc_class():
+            if result is not None:
+                self._delivery.surface(result)
+            raise
+        finally:
+            task_id = execution.draft.task.task_id
+            if self._in_hand.get(task_id) is execution:
+                del self._in_hand[task_id]
+                self.finished += 1
+
+    async def _progress(self, execution: Execution, parcel: Parcel) -> None:
+        execution.progress_scope = anyio.CancelScope()
+        with execution.progress_scope:
+            await self._delivery.deliver(parcel, Heartbeats(self._keeper, execution))
