@@ -19,7 +19,7 @@ import attrs
 from anyworker.environment import ALL, Environment, environment_tiers, read_environment
 from anyworker.errors import ConfigurationError, DuplicateWorkerError
 from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option, nearest
-from anyworker.settings_file import Setting, SettingsFile
+from anyworker.settings_file import Setting, SettingsFile, dotted
 from anyworker.worker import Worker
 
 
@@ -128,7 +128,7 @@ def _strangers(names: set[str], file: SettingsFile | None) -> Iterator[str]:
     for name in sorted(file.workers.keys() - names - {ALL}):
         match = nearest(name, names)
         hint = f"; did you mean {match!r}?" if match else ""
-        yield f"{file.name}: [workers.{name}] is for no worker that is here{hint}"
+        yield f"{file.name}: [{dotted(('workers', name))}] is for no worker that is here{hint}"
 
 
 def _options_of(

@@ -21,6 +21,9 @@
 The environment wins over the file, and the file over the code.
 """
 
+import contextlib
+import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -34,6 +37,8 @@ from anyworker.option_kinds import shown
 from anyworker.option_table import PROPERTIES, Option, nearest
 from anyworker.settings_table import AUTH, METRICS, RUN, SERVER, Entry
 from anyworker.toml_lines import line_of
+
+logger = logging.getLogger(__name__)
 
 NAME = "anyworker.toml"
 PROJECT = "pyproject.toml"
@@ -82,12 +87,20 @@ def find_settings(directory: Path) -> SettingsFile | None:
     Raises:
         ConfigurationError: As for `read_settings`.
     """
-    if (directory / NAME).is_file():
-        return read_settings(directory / NAME, name=NAME)
-    project = directory / PROJECT
-    if project.is_file() and _table_of(_parsed(project, PROJECT), _PROJECT_TABLE) is not None:
+    own, project = directory / NAME, directory / PROJECT
+    if own.is_file():
+        found = read_settings(own, name=NAME)
+        with contextlib.suppress(ConfigurationError):
+            if project.is_file() and _has_table(project):
+                logger.warning("[tool.anyworker] in %s is passed over: %s counts", PROJECT, NAME)
+        return found
+    if project.is_file() and _has_table(project):
         return read_settings(project, name=PROJECT)
     return None
+
+
+def _has_table(project: Path) -> bool:
+    return _table_of(_parsed(project, PROJECT), _PROJECT_TABLE) is not None
 
 
 def read_settings(path: str | os.PathLike[str], *, name: str | None = None) -> SettingsFile:
@@ -217,7 +230,7 @@ class _Reading:
             path = ("workers", owner, key)
             option = PROPERTIES.get(key)
             if option is None and isinstance(value, dict):
-                quoted = f'[workers."{owner}.{key}"]'
+                quoted = f"[{dotted(('workers', f'{owner}.{key}'))}]"
                 self._refuse(path, f"a table: a worker whose name has dots in it is written {quoted}", "")
             elif option is None:
                 self._unknown(path, PROPERTIES)
@@ -239,14 +252,14 @@ class _Reading:
             found[option.name] = self._setting(path, accepted)
 
     def _setting(self, path: tuple[str, ...], value: object) -> Setting:
-        key = _dotted((*self.prefix, *path))
+        key = dotted((*self.prefix, *path))
         return Setting(value, key, self._place(path), f"{self.name}:{key}")
 
     def _place(self, path: tuple[str, ...]) -> str:
         full = (*self.prefix, *path)
         line = line_of(self.text, full)
         where = f"{self.name}, line {line}" if line is not None else self.name
-        return f"{where}: {_dotted(full)}"
+        return f"{where}: {dotted(full)}"
 
     def _refuse(self, path: tuple[str, ...], reason: str, sign: str = "=") -> None:
         self.problems.append(f"{self._place(path)}{sign or ': '}{reason}")
@@ -258,5 +271,6 @@ class _Reading:
         self._refuse(path, f"unknown key, {remedy}", "")
 
 
-def _dotted(path: Iterable[str]) -> str:
-    return ".".join(part if _BARE.fullmatch(part) else f'"{part}"' for part in path)
+def dotted(path: Iterable[str]) -> str:
+    """Return a key's parts as TOML has them, on one line."""
+    return ".".join(part if _BARE.fullmatch(part) else json.dumps(part) for part in path)

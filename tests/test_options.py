@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyworker.errors import ConfigurationError, DuplicateWorkerError
-from anyworker.option_table import DECLARABLE, OPTIONS, PROPERTIES, Settings, options_table
+from anyworker.option_table import DECLARABLE, OPTIONS, PROPERTIES, Option, Settings, options_table
 from anyworker.options import Source, WorkerOptions, resolve, resolve_all, startup_line
+from anyworker.settings_file import Setting, SettingsFile
 from anyworker.worker import Worker
 
 SEED_DEFAULTS = {
@@ -110,19 +111,38 @@ TEXTS = {
 }
 
 
+FILE_TIERS = ("my-task.v2", "all")
+"""Tables of a settings file, the one that wins first."""
+
+
+def file_of(option: Option, said: Mapping[str, str]) -> SettingsFile:
+    """Return a settings file that sets one option for some owners."""
+    tables = {
+        owner: {option.name: Setting(option.read(text), owner, owner, f"file:{owner}")}
+        for owner, text in said.items()
+    }
+    return SettingsFile("file", workers=tables)
+
+
 @given(st.data())
 def test_the_strongest_tier_that_is_set_counts(data: st.DataObject):
     option = data.draw(st.sampled_from(OPTIONS))
     text = TEXTS[option.name]
     said = data.draw(st.dictionaries(st.sampled_from(TIERS), text))
+    in_file = data.draw(st.dictionaries(st.sampled_from(FILE_TIERS), text))
     in_code = None if option.is_outside_only else data.draw(st.none() | text)
     code = {} if in_code is None else {option.name: option.read(in_code)}
     options = resolve(
-        Worker("my-task.v2", process_order, **code), {key_of(tier, option.name): said[tier] for tier in said}
+        Worker("my-task.v2", process_order, **code),
+        {key_of(tier, option.name): said[tier] for tier in said},
+        file_of(option, in_file),
     )
     strongest = next((tier for tier in TIERS if tier in said), None)
+    owner = next((owner for owner in FILE_TIERS if owner in in_file), None)
     if strongest is not None:
         expected, source = option.read(said[strongest]), Source("environment", key_of(strongest, option.name))
+    elif owner is not None:
+        expected, source = option.read(in_file[owner]), Source("file", f"file:{owner}")
     elif code:
         expected, source = code[option.name], Source("code", option.name)
     else:

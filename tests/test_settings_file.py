@@ -5,10 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anyworker import Configuration, ConfigurationError, Worker
+from anyworker.option_table import PROPERTIES
 from anyworker.options import resolve, resolve_all
 from anyworker.settings_file import find_settings, read_settings
+from anyworker.settings_table import AUTH, METRICS, RUN, SERVER
 from anyworker.toml_lines import line_of
 
 Write = Callable[..., Path]
@@ -161,6 +165,30 @@ def test_the_own_file_comes_before_pyproject(write: Write, tmp_path: Path) -> No
     assert found.run["grace"].value == 2
 
 
+def test_a_table_of_pyproject_that_does_not_count_is_warned_about(
+    write: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("grace = 2")
+    write("broken [", name="pyproject.toml")
+    find_settings(tmp_path)
+    assert not caplog.records
+    write("[tool.anyworker]", name="pyproject.toml")
+    find_settings(tmp_path)
+    [record] = caplog.records
+    assert record.message == "[tool.anyworker] in pyproject.toml is passed over: anyworker.toml counts"
+
+
+def test_a_process_that_has_only_some_workers_is_told_of_these_only(write: Write) -> None:
+    write("[workers.one]\nthread_count = 3\n[workers.two]\nthread_count = 4\n[workers.all]\nlax = true\n")
+    whole = Configuration.from_file(environ={})
+    part = whole.for_workers({"one"}).file
+    assert part is not None
+    assert whole.file is not None
+    assert (set(part.workers), set(whole.file.workers)) == ({"one", "all"}, {"one", "two", "all"})
+    assert not resolve_all([Worker("one", work)], {}, part).warnings
+    assert Configuration(environ={}).for_workers({"one"}).file is None
+
+
 def test_without_a_file_the_environment_counts(write: Write) -> None:
     found = Configuration.from_file(environ={"CONDUCTOR_SERVER_URL": "http://other/api"})
     assert (found.server_api_url, found.file) == ("http://other/api", None)
@@ -286,6 +314,45 @@ def test_a_file_that_is_no_toml_or_is_missing_is_named(write: Write) -> None:
         Configuration.from_file("nowhere.toml")
     [problem] = problems("[tool.other]", write, name="pyproject.toml")
     assert problem == "pyproject.toml: there is no table [tool.anyworker] in it"
+
+
+HEADS = [
+    *("", "server", "server.auth", "server.headers", "metrics", "workers", "workers.all"),
+    r'workers."a\nb"',
+]
+KEYS = [*RUN, *SERVER, *AUTH, *METRICS, *PROPERTIES, "server", "workers", "auth", "wrong", r'"a\nb"', "a.b"]
+VALUES = [
+    *("1", "-1", "0.5", "nan", "true", '""', r'"x\ny"', "[]", "[1]", '["a"]', "{}", "{ a = 1 }"),
+    "1979-05-27",
+]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """Return tables of keys, known and unknown, with values right and wrong."""
+    lines = []
+    for head in draw(st.lists(st.sampled_from(HEADS), unique=True)):
+        lines += [f"[{head}]"] if head else []
+        keys = draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=6))
+        lines += [f"{key} = {draw(st.sampled_from(VALUES))}" for key in keys]
+    return "\n".join(lines)
+
+
+@given(documents())
+def test_any_file_is_read_or_refused_by_file_and_key(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = tmp_path_factory.mktemp("settings") / "any.toml"
+    path.write_text(text)
+    refused: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    try:
+        found = Configuration.from_file(path, environ={})
+        warnings = resolve_all([Worker("one", work)], {}, found.file).warnings
+    except ConfigurationError as error:
+        refused = error.problems
+    assert all(str(path) in said for said in (*refused, *warnings))
+    assert all(len(said.splitlines()) == 1 for said in (*refused, *warnings))
 
 
 @pytest.mark.parametrize(

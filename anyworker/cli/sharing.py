@@ -12,6 +12,7 @@ import click
 
 import anyworker
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START, LOG_FORMAT
+from anyworker.settings_table import BACKENDS
 
 if TYPE_CHECKING:
     from anyworker.options import ResolvedWorker
@@ -30,7 +31,7 @@ config = click.option(
 )
 verbose = click.option("--verbose", is_flag=True, help="Log what happens in detail.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-BACKEND = click.Choice(["asyncio", "uvloop", "trio"])
+BACKEND = click.Choice(BACKENDS)
 BACKEND_HELP = "The event loop."
 GRACE = click.FloatRange(min=0)
 GRACE_HELP = "Seconds that running tasks may take to finish after the first signal."

@@ -48,3 +48,44 @@ def test_every_process_finds_what_was_scanned(
         assert process.end() == 0
     finally:
         process.close()
+
+
+HANDLER = """
+import logging, sys
+from anyworker import Configuration, TaskHandler, auto_discover_workers
+
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+loader = auto_discover_workers(packages=["my_app.workers", "my_app.tasks"], ignore_errors=True)
+
+with TaskHandler(configuration=Configuration.from_file("settings.toml")) as handler:
+    handler.start_processes()
+    handler.join_processes()
+"""
+
+
+def test_a_handler_runs_what_was_discovered_with_the_options_of_the_file(
+    server: Server, tmp_path: Path
+) -> None:
+    for module, text in {
+        "workers/one": WORKER.format(name="one"),
+        "workers/broken": WORKER.format(name="half") + "1 / 0",
+        "tasks/two": WORKER.format(name="two"),
+    }.items():
+        path = tmp_path / "my_app" / f"{module}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "main.py").write_text(HANDLER)
+    (tmp_path / "settings.toml").write_text("[workers.two]\nthread_count = 5\n")
+    process = Process(["main.py"], tmp_path, server.url)
+    try:
+        process.await_output("Conductor Worker[name=", 2)
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    said = process.err.decode()
+    assert "Passed over: importing 'my_app.workers.broken' failed at " in said
+    assert "name=half" not in said
+    assert "thread_count=5" in said
+    assert "is for no worker" not in said
+    assert "Discovered 2 workers in 4 modules:" in process.out.decode()
