@@ -41,6 +41,8 @@ def absent_means(shape: Shape, *, has_default: bool) -> Absent:
 
 
 _MISSING = object()
+_REFUSED_TURN = 100
+"""Instead of the turn of a type that is not accepted."""
 
 
 @attrs.frozen(eq=False)
@@ -85,6 +87,19 @@ class Members:
         except Misfit:
             return False
         return True
+
+    def distance(self, given: Mapping[str, object]) -> tuple[int, int, int]:
+        """Say how far the members are from the keys that are given.
+
+        Returns:
+            Keys left over, members absent, and how little the members' types are those of the values.
+        """
+        looseness = sum(
+            member.shape.accepts.get(type(given[member.key]), _REFUSED_TURN)
+            for member in self.members
+            if member.key in given
+        )
+        return len(given.keys() - self.keys), len(self.keys - given.keys()), looseness
 
     def gather(self, given: Mapping[str, object]) -> dict[str, object]:
         """Return the converted members by their Python names.

@@ -123,7 +123,7 @@ def _problems_of_all(refusals: list[tuple[Shape, list[Problem]]]) -> list[Proble
 
 
 def _closest_first(options: tuple[Shape, ...], value: dict[str, object]) -> tuple[Shape, ...]:
-    """Sort objects with known members by the keys they leave over, then by the members that are absent.
+    """Sort objects with known members by how far they are from what is given.
 
     Objects that lack a required member or have another's tag are dropped if any option is left: nothing is
     converted in vain, and problems are those of the option that was meant.
@@ -135,7 +135,8 @@ def _closest_first(options: tuple[Shape, ...], value: dict[str, object]) -> tupl
     others = tuple(option for option in options if _members_of(option) is None)
     meant = [(option, members) for option, members in known if members.are_meant(value)]
     fitting = [(option, members) for option, members in meant if members.required <= given]
-    fitting.sort(key=lambda one: (len(given - one[1].keys), len(one[1].keys - given)))
+    if len(fitting) > 1:
+        fitting.sort(key=lambda one: one[1].distance(value))
     first = fitting or ([] if others else meant or known)
     return (*(option for option, _ in first), *others)
 

@@ -197,6 +197,18 @@ class Circle(typing.NamedTuple):
 
 
 @dataclass
+class Dated:
+    at: datetime
+    size: int
+
+
+@dataclass
+class Noted:
+    at: str
+    size: float
+
+
+@dataclass
 class Square:
     side: float
 
@@ -349,6 +361,9 @@ ACCEPTED: list[tuple[Any, object, object]] = [
     (Square | Cube, {"side": 1, "depth": 2}, Cube(1.0, 2.0)),
     (Cube | Square, {"side": 1}, Square(1.0)),
     (Cube | Square, {"side": 1, "colour": "red"}, Square(1.0)),
+    (Noted | Dated, {"at": "2024-02-29T12:00:00Z", "size": 1}, Dated(UTC_NOON, 1)),
+    (Dated | Noted, {"at": "tomorrow", "size": 1}, Noted("tomorrow", 1.0)),
+    (Dated | Noted, {"at": "tomorrow", "size": 1.5}, Noted("tomorrow", 1.5)),
     (Item | dict[str, Any], {"a": 1}, {"a": 1}),
     (dict[str, Any] | Item, {"name": "a", "price": 1}, Item("a", 1.0)),
     (Cat | Dog, {"type": "Dog", "age": 3}, Dog(3)),
