@@ -1,6 +1,7 @@
-"""Outputs that are larger than a server likes, from the function to the workflow."""
+"""Inputs and outputs that are large, from the server to the function and back."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -9,6 +10,8 @@ from stage import both_kinds, stage
 
 from anyworker import Worker, get_task_context
 from anyworker.conductor.models import Workflow
+from anyworker.errors import DeliveryCancelled
+from anyworker.events import TaskUpdateFailure
 from anyworker.testing import run_task
 
 
@@ -78,3 +81,52 @@ async def test_process_warns_once_of_a_worker(caplog: pytest.LogCaptureFixture) 
     ]
     assert len(warnings) == 1
     assert "(type work): the output has 0.0 MB (2013 bytes)" in warnings[0].message
+
+
+class Lost:
+    """Keep the results that could not be delivered."""
+
+    def __init__(self) -> None:
+        self.events: list[TaskUpdateFailure] = []
+
+    def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
+        self.events.append(event)
+
+
+async def stuck(function: Callable[[], Any], /) -> Any:
+    """Run nothing: stands for a thread that takes longer than the worker has."""
+    await anyio.sleep_forever()
+
+
+@pytest.mark.virtual_time
+async def test_result_that_is_being_encoded_at_the_very_end_is_surfaced() -> None:
+    lost = Lost()
+
+    async def work() -> str:
+        return "x" * 100_000
+
+    async with stage(Worker("work", work), event_listeners=[lost], run_sync=stuck, grace=1) as play:
+        await play.define("work")
+        await play.start()
+        await anyio.sleep(5)
+        await play.fleet.drain()
+    [event] = lost.events
+    assert isinstance(event.cause, DeliveryCancelled)
+    assert event.task_result.output_data == {"result": "x" * 100_000}
+
+
+@pytest.mark.virtual_time
+async def test_task_whose_input_is_being_converted_when_the_grace_ends_is_handed_back() -> None:
+    called: list[object] = []
+
+    async def work(name: list[int]) -> None:
+        called.append(name)
+
+    async with stage(Worker("work", work), run_sync=stuck, grace=1) as play:
+        await play.define("work")
+        workflow_id = await play.start({"name": [1] * 20_000})
+        await anyio.sleep(5)
+        await play.fleet.drain()
+        [task] = (await play.client.get_workflow(workflow_id)).tasks
+        assert task.status == "SCHEDULED"
+    assert called == []
