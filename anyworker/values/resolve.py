@@ -3,7 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any
 
 import attrs
@@ -224,9 +224,10 @@ class _Resolution:
         elif parameter.kind is _REST:
             self._add_rest(annotation, builder)
         else:
-            if parameter.default is None and annotation is not parameter.empty:
-                annotation = typing.Union[annotation, None]  # noqa: UP007 - it may be anything
             shape = builder.part(annotation, has_default=has_default)
+            if parameter.default is None and NoneType not in shape.accepts:
+                annotation = typing.Union[annotation, None]  # noqa: UP007 - it may be anything
+                shape = builder.part(annotation, has_default=has_default)
             builder.finish()
             absent = absent_means(shape, has_default=has_default)
             self._members.append(Member(name, name, shape, absent, self._texts.get(name)))

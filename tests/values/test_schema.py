@@ -155,6 +155,16 @@ def test_an_offset_that_is_asked_for_is_in_the_pattern() -> None:
     assert not aware.is_valid("2024-02-29T12:00:00")
 
 
+def test_a_default_of_none_allows_null_once() -> None:
+    def function(a: object = None, b: object = None) -> None: ...
+
+    function.__annotations__ = {"a": Annotated[int | None, "How many."], "b": Annotated[int, "How."]}
+    assert written(function)["properties"] == {
+        "a": {"anyOf": [INTEGER, NULL], "description": "How many."},
+        "b": {"anyOf": [{**INTEGER, "description": "How."}, NULL]},
+    }
+
+
 def test_a_recursive_type_is_defined_and_referred_to() -> None:
     assert of_parameter(Node) == {"$ref": "#/definitions/Node"}
 
