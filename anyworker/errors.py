@@ -13,6 +13,7 @@
     ├── ExecutionTimeout            a function took longer than its worker's timeout
     ├── ShutDown                    a function was cancelled by a shutdown and may not run again
     ├── DeliveryCancelled           a result was on its way when its worker was torn down
+    ├── ResultNotTaken              a result in the outbox that the server will never take, or has not taken
     ├── RegistrationRefused         a task definition contradicts itself; it is not sent
     ├── ProcessDied                 a process of workers ended with a task in hand
     ├── NoTaskContextError          get_task_context() outside a task
@@ -118,6 +119,10 @@ class DeliveryCancelled(AnyworkerError):
 
     def __init__(self) -> None:
         super().__init__("the worker was cancelled before the server had taken the result")
+
+
+class ResultNotTaken(AnyworkerError):
+    """The server will never take a result, or has not taken it before the process ended."""
 
 
 class RegistrationRefused(AnyworkerError):

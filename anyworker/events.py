@@ -27,6 +27,15 @@ class TaskRunnerEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskEvent(TaskRunnerEvent):
+    """What all events about one task carry."""
+
+    task_id: str
+    worker_id: str
+    workflow_instance_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PollStarted(TaskRunnerEvent):
     """A batch poll is about to be sent."""
 
@@ -53,44 +62,35 @@ class PollFailure(TaskRunnerEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskExecutionStarted(TaskRunnerEvent):
+class TaskExecutionStarted(TaskEvent):
     """A function is about to be called for a task."""
-
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskExecutionCompleted(TaskRunnerEvent):
+class TaskExecutionCompleted(TaskEvent):
     """A function returned, its output converted."""
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
     duration_ms: float
     output_size_bytes: int
     """Length of the output as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskExecutionFailure(TaskRunnerEvent):
+class TaskExecutionFailure(TaskEvent):
     """A task failed: the function raised, or its input or output was refused."""
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
     cause: BaseException
     duration_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskUpdateFailure(TaskRunnerEvent):
-    """A result could not be delivered; this event is where it still exists."""
+class TaskUpdateFailure(TaskEvent):
+    """A result could not be delivered in all attempts; this event carries it, whatever becomes of it.
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
+    Where the outbox has taken it over, a `ResultStored` follows. Where the outbox could not deliver it until
+    the end of the process either, and does not outlive it, this event comes once more.
+    """
+
     cause: Exception
     retry_count: int
     """Attempts that were made."""
@@ -98,22 +98,16 @@ class TaskUpdateFailure(TaskRunnerEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaseExtended(TaskRunnerEvent):
+class LeaseExtended(TaskEvent):
     """The server has put off the response timeout of a task in hand."""
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
     duration_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaseFailed(TaskRunnerEvent):
+class LeaseFailed(TaskEvent):
     """A heartbeat failed; the next follows at once, as long as the lease has not run out."""
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
     cause: Exception
     attempts: int
     """Heartbeats for this task that have failed in a row."""
@@ -122,13 +116,39 @@ class LeaseFailed(TaskRunnerEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaseLost(TaskRunnerEvent):
+class LeaseLost(TaskEvent):
     """A lease ran out before it could be extended: another worker may have the task by now."""
 
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
     response_timeout_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultStored(TaskEvent):
+    """The outbox has taken over a result that could not be delivered; it is sent again in the background."""
+
+    cause: Exception
+    """Why the last attempt failed."""
+    is_persistent: bool
+    """Whether it survives the process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultReplayed(TaskEvent):
+    """The server has taken a result from the outbox."""
+
+    waited_ms: float
+    """How long it was in the outbox."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRefused(TaskEvent):
+    """The server will never take a result: it does not know the task, or the task has ended otherwise."""
+
+    reason: str
+    """The server's words."""
+    task_result: TaskResult
+    is_persistent: bool
+    """Whether the outbox keeps it beyond the process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +207,15 @@ class TaskRunnerEventsListener:
     def on_lease_lost(self, event: LeaseLost) -> None:
         """Hear that a lease ran out."""
 
+    def on_result_stored(self, event: ResultStored) -> None:
+        """Hear that the outbox has taken over a result."""
+
+    def on_result_replayed(self, event: ResultReplayed) -> None:
+        """Hear that the server has taken a result from the outbox."""
+
+    def on_result_refused(self, event: ResultRefused) -> None:
+        """Hear that the server will never take a result."""
+
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         """Hear that a task definition is on the server."""
 
@@ -208,6 +237,9 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     LeaseExtended: "on_lease_extended",
     LeaseFailed: "on_lease_failed",
     LeaseLost: "on_lease_lost",
+    ResultStored: "on_result_stored",
+    ResultReplayed: "on_result_replayed",
+    ResultRefused: "on_result_refused",
     TaskDefRegistered: "on_task_def_registered",
     TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import attrs
 
+from anyworker.runner.outbox import Outbox
 from anyworker.runner.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class WorkerStatus:
     in_hand: int
     """Tasks polled whose results the server has not accepted yet."""
     undelivered: int
-    """Results that were given up; each was published by a TaskUpdateFailure."""
+    """Results that nobody will send any more; each was published by a TaskUpdateFailure."""
     abandoned: int
     """Tasks whose threads could not be stopped."""
     finished: int
@@ -109,6 +110,7 @@ class Fleet:
         runners: One for each worker.
         grace: Seconds that tasks in hand may take to finish once the fleet drains.
         beside: Run beside them, until they have ended at the latest.
+        outbox: Replays results beside them; when they have ended, however that was, it finishes.
     """
 
     def __init__(
@@ -116,9 +118,12 @@ class Fleet:
         runners: Sequence[Runner],
         grace: float,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        outbox: Outbox,
     ) -> None:
         self._runners = tuple(runners)
-        self._beside = tuple(beside)
+        self._beside = (*beside, outbox.run)
+        self.outbox = outbox
+        """Where results are that could not be delivered."""
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._hushed: list[Runner] = []
@@ -198,8 +203,11 @@ class Fleet:
                             workers.start_soon(runner.run)
                     watch.cancel_scope.cancel()
         finally:
-            self._stage = FleetStage.ENDED
-            self._ended.set()
+            try:
+                await self.outbox.finish()
+            finally:
+                self._stage = FleetStage.ENDED
+                self._ended.set()
 
     @property
     def _in_hand(self) -> int:

@@ -30,9 +30,11 @@ from anyworker.runner.assembly import executor_of
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Executor
 from anyworker.runner.log_forwarding import forwarding
+from anyworker.runner.outbox import Outbox
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
+from anyworker.runner.storage import MemoryStorage
 from anyworker.runner.threads import RunSync, thread_runner
 from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.worker import Worker
@@ -103,10 +105,12 @@ async def serving(
         hosting() as host,
         opened(lifespan, host) as resources,
     ):
+        outbox = Outbox(client, publisher, MemoryStorage(), draw=random)
         runners = assemble(
             resolved,
             client,
             publisher,
+            outbox,
             delays=update_retry_delays,
             run_sync=run_sync or thread_runner(),
             resources=resources,
@@ -115,7 +119,7 @@ async def serving(
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
         beat = [metrics.beat] if metrics else []
-        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat])
+        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], outbox)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)
         host.start_soon(fleet.run)
@@ -202,6 +206,7 @@ def assemble(
     workers: Iterable[ResolvedWorker],
     client: ConductorClient,
     publisher: Publisher,
+    outbox: Outbox,
     *,
     delays: Sequence[float],
     run_sync: RunSync,
@@ -220,7 +225,7 @@ def assemble(
             with problems.of_one_part():
                 executors.append((resolved, executor_of(resolved, run_sync, resources, middleware)))
     return [
-        _runner(resolved, executor, client, publisher, own_id=own_id, delays=delays)
+        _runner(resolved, executor, client, publisher, outbox, own_id=own_id, delays=delays)
         for resolved, executor in executors
     ]
 
@@ -230,6 +235,7 @@ def _runner(
     executor: Executor,
     client: ConductorClient,
     publisher: Publisher,
+    outbox: Outbox,
     *,
     own_id: str,
     delays: Sequence[float],
@@ -251,6 +257,7 @@ def _runner(
             task_type=identity.task_type,
             worker_id=identity.worker_id,
             publisher=publisher,
+            outbox=outbox,
             delays=delays,
             random=random,
         ),

@@ -12,6 +12,7 @@ ERROR_CEILING = 30.0
 ERROR_JITTER = 0.5
 RETRY_AFTER_CEILING = 300.0
 UPDATE_JITTER = 0.1
+REPLAY_CEILING = 30.0
 # 2.0**1024 overflows; every ceiling is reached long before.
 _LARGEST_EXPONENT = 1000
 
@@ -62,4 +63,16 @@ def update_delay(planned: float, jitter: float, retry_after: float | None = None
         retry_after: What the server asked for, in seconds; a lower bound, up to five minutes.
     """
     delay = planned * (1.0 - UPDATE_JITTER * jitter)
+    return delay if retry_after is None else max(delay, min(retry_after, RETRY_AFTER_CEILING))
+
+
+def replay_delay(failures: int, jitter: float, retry_after: float | None = None) -> float:
+    """Return the pause before stored results are sent again: two seconds doubling up to half a minute.
+
+    Args:
+        failures: Attempts in a row that have failed, 1 or more.
+        jitter: In [0, 1); takes off up to a half.
+        retry_after: What the server asked for, in seconds; a lower bound, up to five minutes.
+    """
+    delay = min(doubled(1.0, failures), REPLAY_CEILING) * (1.0 - ERROR_JITTER * jitter)
     return delay if retry_after is None else max(delay, min(retry_after, RETRY_AFTER_CEILING))

@@ -8,18 +8,16 @@ import anyio
 
 from anyworker.conductor.models import Task, TaskResult, TaskStatus
 from anyworker.errors import (
-    AnyworkerError,
-    AuthorizationError,
     ConductorError,
     DeliveryCancelled,
     NotFoundError,
-    ResponseError,
-    TransportError,
-    UnexpectedAnswerError,
 )
 from anyworker.events import Publisher, TaskUpdateFailure
 from anyworker.policy.backoff import update_delay
+from anyworker.runner.outbox import Outbox
 from anyworker.runner.parcel import Parcel
+from anyworker.runner.prospects import asked_pause, can_help, is_rejected, may_have_worked
+from anyworker.runner.storage import StoredResult, stored_result
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +61,7 @@ class Delivery:
         task_type: For events and logs.
         worker_id: Who polled the tasks.
         publisher: Hears of results that could not be delivered.
+        outbox: Takes them over.
         delays: Seconds between attempts; one attempt more than delays is made.
         random: Draws jitter in [0, 1).
     """
@@ -74,6 +73,7 @@ class Delivery:
         task_type: str,
         worker_id: str,
         publisher: Publisher,
+        outbox: Outbox,
         delays: Sequence[float],
         random: Callable[[], float],
     ) -> None:
@@ -81,11 +81,12 @@ class Delivery:
         self._task_type = task_type
         self._worker_id = worker_id
         self._publisher = publisher
+        self._outbox = outbox
         self._delays = tuple(delays)
         self._random = random
         self._hurry = anyio.Event()
         self.undelivered = 0
-        """Results that were given up."""
+        """Results that nobody will send any more."""
 
     def hurry(self) -> None:
         """Make one last attempt for whatever waits for its next, and give up what fails from now on."""
@@ -100,29 +101,30 @@ class Delivery:
         return self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
 
     async def deliver(self, parcel: Parcel, heartbeats: Heartbeats) -> None:
-        """Send a result until the server has taken it or nothing can help: `attempt`, then `persist`."""
+        """Send a result until the server or the outbox has taken it: `attempt`, then `persist`."""
         try:
             await self.attempt(parcel)
         except ConductorError as error:
             await self.persist(parcel, error, heartbeats)
 
     async def persist(self, parcel: Parcel, error: ConductorError, heartbeats: Heartbeats) -> None:
-        """Go on after a first attempt that failed, until the server has taken the result or nothing can help.
+        """Go on after a first attempt that failed, until the server or the outbox has taken the result.
 
         The lease is kept meanwhile, but no heartbeat is sent beside an attempt.
 
-        A result that is given up is published by `TaskUpdateFailure` and named in an ERROR log.
+        One that all attempts could not deliver is published by `TaskUpdateFailure`. Where the outbox does
+        not take it either, an ERROR log names it.
         """
         attempts = 1
         is_doubtful = False
         while True:
             heartbeats.release()
-            if _is_rejected(error) and not parcel.is_replacement:
+            if is_rejected(error) and not parcel.is_replacement:
                 parcel = parcel.replaced(f"the server rejected the result: {error}")
             elif await self._may_send_again(parcel, error, attempts):
-                is_doubtful = is_doubtful or (not parcel.is_terminal and _may_have_worked(error))
+                is_doubtful = is_doubtful or (not parcel.is_terminal and may_have_worked(error))
             else:
-                self._give_up(parcel.result, error, attempts)
+                await self._part_with(parcel, error, attempts)
                 return
             attempts += 1
             await heartbeats.hold()
@@ -137,7 +139,34 @@ class Delivery:
 
     def surface(self, result: TaskResult) -> None:
         """Publish a result whose delivery was cancelled."""
-        self._give_up(result, DeliveryCancelled(), 1)
+        cause = DeliveryCancelled()
+        self._publish(result, cause, 1)
+        self._give_up(result, cause, 1)
+
+    async def _part_with(self, parcel: Parcel, error: ConductorError, attempts: int) -> None:
+        """Leave a result to the outbox, or give it up where that does not take it."""
+        self._publish(parcel.result, error, attempts)
+        stored = stored_result(
+            parcel,
+            task_type=self._task_type,
+            worker_id=self._worker_id,
+            stored_at=self._outbox.now(),
+            attempts=attempts,
+            cause=error,
+        )
+        stored.lose = self._lose
+        if not can_help(error):
+            self._outbox.refuse(stored, str(error))
+        # In the end, after its last attempt, nothing is gained by another one a moment later.
+        elif not self._hurry.is_set() and await self._outbox.keep(stored, error):
+            return
+        self._give_up(parcel.result, error, attempts)
+
+    def _lose(self, stored: StoredResult, cause: Exception) -> None:
+        """Surface a result that the outbox could not deliver either."""
+        result = stored.result
+        self._publish(result, cause, stored.attempts)
+        self._give_up(result, cause, stored.attempts)
 
     async def _has_moved_on(self, parcel: Parcel) -> bool:
         """Return whether an IN_PROGRESS whose answer was lost did its work.
@@ -155,10 +184,9 @@ class Delivery:
         )
 
     async def _may_send_again(self, parcel: Parcel, error: ConductorError, attempts: int) -> bool:
-        if attempts > len(self._delays) or self._hurry.is_set() or not _can_help(error):
+        if attempts > len(self._delays) or self._hurry.is_set() or not can_help(error):
             return False
-        retry_after = error.retry_after if isinstance(error, ResponseError) else None
-        delay = update_delay(self._delays[attempts - 1], self._random(), retry_after)
+        delay = update_delay(self._delays[attempts - 1], self._random(), asked_pause(error))
         logger.warning(
             "Result of task %s not accepted at attempt %d, the next in %.1f s: %s",
             parcel.result.task_id,
@@ -188,7 +216,7 @@ class Delivery:
                 )
                 return
 
-    def _give_up(self, result: TaskResult, cause: AnyworkerError, attempts: int) -> None:
+    def _give_up(self, result: TaskResult, cause: Exception, attempts: int) -> None:
         self.undelivered += 1
         logger.error(
             "Result of task %s (workflow %s, type %s, status %s) could not be delivered, attempts: %d: %s",
@@ -199,6 +227,8 @@ class Delivery:
             attempts,
             cause,
         )
+
+    def _publish(self, result: TaskResult, cause: Exception, attempts: int) -> None:
         if self._publisher.hears(TaskUpdateFailure):
             self._publisher.publish(
                 TaskUpdateFailure(
@@ -211,21 +241,3 @@ class Delivery:
                     task_result=result,
                 )
             )
-
-
-def _is_rejected(error: ConductorError) -> bool:
-    """Whether the server understood the request and will never take this result for its content."""
-    is_client_error = error.status is not None and 400 <= error.status < 500
-    return is_client_error and error.status != 404 and not _can_help(error)
-
-
-def _can_help(error: ConductorError) -> bool:
-    """Whether sending again can succeed: also after a refused token, or an answer from some other server."""
-    return error.is_retryable or isinstance(error, AuthorizationError | UnexpectedAnswerError)
-
-
-def _may_have_worked(error: ConductorError) -> bool:
-    if isinstance(error, TransportError):
-        return error.may_have_arrived
-    # The server answers 500 also for what fails after it has stored the update.
-    return error.status is None or error.status >= 500
