@@ -125,7 +125,7 @@ class Registrar:
             except AnyworkerError as error:  # refused by us, or no JSON
                 self._failed(pending, error)
             else:
-                if not (pending.is_new and done.outcome == "unchanged"):
+                if not (pending.is_new and done.outcome in {"unchanged", "kept"}):
                     self._succeeded(pending.declared, done)
                 if done.outcome == "created":
                     pending.is_new = True

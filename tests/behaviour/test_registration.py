@@ -62,6 +62,15 @@ async def test_without_overwriting_the_servers_definition_is_kept() -> None:
     assert await definition(server) == before
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_what_was_created_is_told_once(overwrite: bool) -> None:
+    hearing = Hearing()
+    with anyio.fail_after(300):
+        async with stage(charging(overwrite_task_def=overwrite), event_listeners=[hearing], inline=True):
+            await anyio.sleep(60)
+    assert [event.outcome for event in hearing.events if isinstance(event, TaskDefRegistered)] == ["created"]
+
+
 async def test_schemas_go_to_the_registry_of_a_server_that_has_one() -> None:
     server = DevServer(flavor="orkes")
     event = await registered(server, charging(strict_schema=True))
