@@ -37,17 +37,18 @@ def problem(key: str, shown: str, source: str, reason: str) -> str:
     return f"{key}={shown} ({source}): {reason}"
 
 
-def without_userinfo(url: str) -> str:
-    """Return a URL with its user and password masked."""
-    head, separator, rest = url.partition("://")
+def without_secrets(url: str) -> str:
+    """Return a URL with its user and password, and the values of a query, masked."""
+    shown = re.sub(r"([?&][^=&#]*=)[^&#]*", rf"\1{_MASK}", url)
+    head, separator, rest = shown.partition("://")
     authority, slash, path = rest.partition("/")
     userinfo, at, host = authority.rpartition("@")
-    return f"{head}{separator}{_MASK if userinfo else ''}{at}{host}{slash}{path}" if separator else url
+    return f"{head}{separator}{_MASK if userinfo else ''}{at}{host}{slash}{path}" if separator else shown
 
 
 def shown_url(url: object) -> str:
     """Return a URL as an error may show it."""
-    return repr(without_userinfo(url) if isinstance(url, str) else url)
+    return repr(without_secrets(url) if isinstance(url, str) else url)
 
 
 def _split(url: object) -> SplitResult | str:

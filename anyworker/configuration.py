@@ -67,7 +67,7 @@ def _shown_header_names(headers: Mapping[str, str]) -> str:
 
 
 def _shown_proxy(proxy: str | None) -> str:
-    return repr(proxy and checks.without_userinfo(proxy))
+    return repr(proxy and checks.without_secrets(proxy))
 
 
 @attrs.frozen(init=False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from anyworker.checks import without_userinfo
+from anyworker.checks import without_secrets
 from anyworker.configuration import AuthenticationSettings, Configuration
 from anyworker.observe.settings import MetricsSettings
 from anyworker.option_kinds import Millis
@@ -54,7 +54,7 @@ def _server(configuration: Configuration) -> dict[str, Any]:
     } | {
         "headers": _entry(dict.fromkeys(configuration.headers, _MASK), configuration.sources["headers"]),
         "proxy": _entry(
-            configuration.proxy and without_userinfo(configuration.proxy), configuration.sources["proxy"]
+            configuration.proxy and without_secrets(configuration.proxy), configuration.sources["proxy"]
         ),
     }
 

@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
     help="How many processes, each with all workers; or one process for each worker.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="How to log: lines for people, or JSON, with the task's id, workflow, type and attempt as fields.",
+)
+@click.option(
     "--pid-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to keep the process's id, for `anyworker quiet`.",
@@ -41,6 +48,7 @@ def run(
     *,
     verbose: bool,
     processes: str | None,
+    log_format: sharing.LogFormat,
     pid_file: Path | None,
 ) -> None:
     """Import modules or files and run the workers that they declare.
@@ -52,7 +60,7 @@ def run(
     """
     from anyworker.run_settings import choose  # noqa: PLC0415 - `--help` need not wait for it
 
-    sharing.log(verbose=verbose)
+    sharing.log(verbose=verbose, form=log_format)
     file = sharing.read_file(path)
     flags = {"backend": backend, "grace": grace, "processes": _processes(processes)}
     chosen = {name: each.value for name, each in choose(flags, file).items()}

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 import anyworker
-from anyworker.fleet.conventions import EXIT_COULD_NOT_START, LOG_FORMAT
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.settings_table import BACKENDS
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from anyworker.settings_file import SettingsFile
 
 Backend = Literal["asyncio", "trio"]
+LogFormat = Literal["console", "json"]
 
 required_targets = click.argument("targets", nargs=-1, required=True, metavar="MODULE_OR_FILE...")
 targets = click.argument("targets", nargs=-1, metavar="[MODULE_OR_FILE]...")
@@ -109,8 +109,9 @@ def event_loop(backend: str) -> tuple[Backend, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True} if backend == "uvloop" else {}
 
 
-def log(*, verbose: bool) -> None:
+def log(*, verbose: bool, form: LogFormat = "console") -> None:
     """Log to standard error."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format=LOG_FORMAT, stream=sys.stderr
-    )
+    from anyworker.logs import ConsoleFormatter, JsonFormatter, log_to_stderr  # noqa: PLC0415 - as above
+
+    formatter = JsonFormatter() if form == "json" else ConsoleFormatter()
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO, formatter)

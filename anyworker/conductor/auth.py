@@ -1,5 +1,6 @@
 """The token: fetched when first needed, one request at a time, renewed before it expires or when refused."""
 
+import logging
 import math
 import random
 from collections.abc import Callable
@@ -10,6 +11,9 @@ import attrs
 from anyworker.conductor.tokens import TokenFetcher
 from anyworker.errors import ConductorError, ResponseError, TransportError
 from anyworker.policy.backoff import authorization_delay
+from anyworker.policy.streaks import Streak
+
+logger = logging.getLogger(__name__)
 
 _EARLIEST_RENEWAL = 0.9
 _RENEWAL_SPREAD = 0.08
@@ -65,6 +69,7 @@ class Authentication:
         self._lock = anyio.Lock()
         self._rounds = 0
         self._failures = 0
+        self._renewals = Streak()
         self._failure: ConductorError | None = None
         self._retry_at = 0.0
         self._grant = None if fetch else Grant(headers)
@@ -94,8 +99,10 @@ class Authentication:
             return grant
         try:
             return await self._renewed(grant)
-        except ConductorError:
+        except ConductorError as error:
             if is_good and self._grant is grant:
+                if self._renewals.failed((type(error), error.status)):
+                    logger.warning("The token is not renewed, and used as long as it is good: %s", error)
                 return grant
             raise
 
@@ -136,6 +143,8 @@ class Authentication:
             self._retry_at = self._now() + delay
             raise _again(failure, delay) from failure
         self._rounds += 1
+        if self._renewals.ended():
+            logger.info("The token is renewed after %d failed attempts", self._failures)
         self._failures = 0
         self._failure = None
         self._retry_at = 0.0

@@ -34,7 +34,7 @@ from anyworker.dev.messages import (
 )
 from anyworker.dev.sources import sources_of, sources_of_failure
 from anyworker.errors import ConfigurationError
-from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START, LOG_FORMAT
+from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.leaving import exit_now
 from anyworker.fleet.link import Link
@@ -44,6 +44,7 @@ from anyworker.fleet.settings_check import check_backend
 from anyworker.fleet.signals import Stage
 from anyworker.fleet.spawning import given_socket, let_signals_through
 from anyworker.fleet.steering import enter, leave, serve
+from anyworker.logs import ConsoleFormatter, log_to_stderr
 
 _FAREWELL_SECONDS = 1.0
 """How long cancelled functions may clean up when the command is gone."""
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     descriptor, backend, level = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     let_signals_through()
-    logging.basicConfig(level="DEBUG" if level == "DEBUG" else "INFO", format=LOG_FORMAT, stream=sys.stderr)
+    log_to_stderr(logging.DEBUG if level == "DEBUG" else logging.INFO, ConsoleFormatter())
     logging.getLogger("anyworker").setLevel(level)
     wire = given_socket(descriptor)
     link = Link(wire, ORDERS)

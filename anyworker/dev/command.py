@@ -21,8 +21,9 @@ from anyworker.dev.showing import View
 from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 from anyworker.errors import ConfigurationError
-from anyworker.fleet.conventions import EXIT_COULD_NOT_START, LOG_FORMAT
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.signals import SignalStages
+from anyworker.logs import ConsoleFormatter
 
 if TYPE_CHECKING:
     from anyworker.conductor.models import Workflow
@@ -96,7 +97,7 @@ def _is_screen(*, is_once: bool) -> bool:
 @contextlib.contextmanager
 def _logging(console: Console, level: str) -> Iterator[None]:
     handler = ConsoleHandler(console)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    handler.setFormatter(ConsoleFormatter())
     logging.root.addHandler(handler)
     logging.root.setLevel("DEBUG" if level == "DEBUG" else "WARNING")
     try:

@@ -1,7 +1,5 @@
 """What all processes that run workers have in common, apart from what running them brings along."""
 
-LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
-
 EXIT_COULD_NOT_START = 3
 EXIT_ABANDONED = 4
 """A result could not be delivered, or a task had to be left."""

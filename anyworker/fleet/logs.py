@@ -5,9 +5,10 @@ import logging
 import pickle
 import sys
 from collections.abc import Iterator
+from typing import Any
 
-from anyworker.fleet.conventions import LOG_FORMAT
 from anyworker.fleet.orders import Logs
+from anyworker.logs import ConsoleFormatter
 
 
 def own_logs() -> Logs:
@@ -22,7 +23,8 @@ def own_logs() -> Logs:
         stream = getattr(handler, "stream", None)
         if isinstance(handler, logging.StreamHandler) and stream in {sys.stdout, sys.stderr}:
             name = "stdout" if stream is sys.stdout else "stderr"
-            return Logs(levels, name, _pickled(handler.formatter))
+            kept = [pickled for each in handler.filters if (pickled := _pickled(each))]
+            return Logs(levels, name, _pickled(handler.formatter), kept)
     return Logs(levels, None)
 
 
@@ -39,25 +41,28 @@ def follow_logs(logs: Logs) -> Iterator[None]:
         yield
         return
     handler = logging.StreamHandler(sys.stdout if logs.stream == "stdout" else sys.stderr)
-    handler.setFormatter(_formatter(logs.formatter))
+    handler.setFormatter(_restored(logs.formatter) or ConsoleFormatter())
+    for pickled in logs.filters:
+        if (each := _restored(pickled)) is not None:
+            handler.addFilter(each)
     logging.root.addHandler(handler)
     yield
     if any(other is not handler for other in logging.root.handlers):
         logging.root.removeHandler(handler)
 
 
-def _pickled(formatter: logging.Formatter | None) -> bytes:
-    if formatter is None or type(formatter).__module__ == "__main__":
+def _pickled(part: object) -> bytes:
+    """Return a formatter or filter for another process; nothing where it is not to be had there."""
+    if part is None or type(part).__module__ == "__main__" or getattr(part, "__module__", "") == "__main__":
         return b""
     try:
-        return pickle.dumps(formatter)
+        return pickle.dumps(part)
     except Exception:  # noqa: BLE001 - user code; the usual format stands in
         return b""
 
 
-def _formatter(pickled: bytes) -> logging.Formatter:
-    """Return the parent's formatter, or the usual one where it does not exist here."""
+def _restored(pickled: bytes) -> Any:
+    """Return what the parent gave, None where it does not exist here."""
     with contextlib.suppress(Exception):
-        formatter: logging.Formatter = pickle.loads(pickled)  # noqa: S301 - our parent's
-        return formatter
-    return logging.Formatter(LOG_FORMAT)
+        return pickle.loads(pickled)  # noqa: S301 - our parent's
+    return None

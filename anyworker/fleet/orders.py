@@ -1,5 +1,6 @@
 """What the process of a fleet and its children say to each other."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -19,6 +20,8 @@ class Logs(msgspec.Struct, frozen=True):
     """``stdout`` or ``stderr``, None where the root logger has no handler for either."""
     formatter: bytes = b""
     """Pickled; empty for the usual one."""
+    filters: Sequence[bytes] = ()
+    """Those of the handler, pickled."""
 
 
 class Begin(Message, frozen=True):

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, write_to_textfile
 
 from anyworker.errors import ConfigurationError
 from anyworker.observe.exposition import Exposition
+from anyworker.policy.streaks import Streak
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,17 @@ def textfile(path: Path, exposition: Exposition, interval: float) -> Iterator[No
         raise ConfigurationError(problem) from error
     ended = threading.Event()
 
+    failures = Streak()
+
     def write() -> None:
         try:
             write_to_textfile(str(path), registry)
         except OSError as error:
-            logger.error("Metrics cannot be written to %s: %s", path, error)  # noqa: TRY400 - it says all
+            if failures.failed(error.errno):
+                logger.error("Metrics cannot be written to %s: %s", path, error)  # noqa: TRY400 - it says all
+        else:
+            if count := failures.ended():
+                logger.info("Metrics are written to %s again after %d failed attempts", path, count)
 
     def keep() -> None:
         while not ended.wait(interval):

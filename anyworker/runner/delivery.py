@@ -13,7 +13,9 @@ from anyworker.errors import (
     NotFoundError,
 )
 from anyworker.events import Publisher, TaskUpdateFailure
+from anyworker.logs import fields_of_result
 from anyworker.policy.backoff import update_delay
+from anyworker.policy.streaks import Streak
 from anyworker.runner.outbox import Outbox
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.prospects import asked_pause, can_help, is_rejected, may_have_worked
@@ -85,6 +87,7 @@ class Delivery:
         self._delays = tuple(delays)
         self._random = random
         self._hurry = anyio.Event()
+        self._failures = Streak()
         self.undelivered = 0
         """Results that nobody will send any more."""
 
@@ -98,7 +101,14 @@ class Delivery:
         Raises:
             ConductorError: The server has not taken it; `persist` knows what to do.
         """
-        return self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
+        sent = self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
+        return self._watched(sent) if self._failures.count and not parcel.is_replacement else sent
+
+    async def _watched(self, sent: Awaitable[object]) -> None:
+        """Wait until a result is accepted, which ends a streak of failures."""
+        await sent
+        if count := self._failures.ended():
+            logger.info("Results of %s are accepted again after %d failed attempts", self._task_type, count)
 
     async def deliver(self, parcel: Parcel, heartbeats: Heartbeats) -> None:
         """Send a result until the server or the outbox has taken it: `attempt`, then `persist`."""
@@ -119,6 +129,7 @@ class Delivery:
         is_doubtful = False
         while True:
             heartbeats.release()
+            self._tell(parcel, error)
             if is_rejected(error) and not parcel.is_replacement:
                 parcel = parcel.replaced(f"the server rejected the result: {error}")
             elif await self._may_send_again(parcel, error, attempts):
@@ -134,7 +145,6 @@ class Delivery:
             except ConductorError as failure:
                 error = failure
             else:
-                logger.info("Result of task %s accepted at attempt %d", parcel.result.task_id, attempts)
                 return
 
     def surface(self, result: TaskResult) -> None:
@@ -187,16 +197,20 @@ class Delivery:
         if attempts > len(self._delays) or self._hurry.is_set() or not can_help(error):
             return False
         delay = update_delay(self._delays[attempts - 1], self._random(), asked_pause(error))
-        logger.warning(
-            "Result of task %s not accepted at attempt %d, the next in %.1f s: %s",
-            parcel.result.task_id,
-            attempts,
-            delay,
-            error,
-        )
         with anyio.move_on_after(delay):
             await self._hurry.wait()
         return True
+
+    def _tell(self, parcel: Parcel, error: ConductorError) -> None:
+        """Log the first of a streak of failures."""
+        if self._failures.failed((type(error), error.status)):
+            logger.warning(
+                "Results of %s are not accepted, the first of task %s: %s",
+                self._task_type,
+                parcel.result.task_id,
+                error,
+                extra=fields_of_result(parcel.result, self._task_type),
+            )
 
     async def send_surplus_logs(self, parcel: Parcel) -> None:
         """Send the lines that the result itself has no room for; what fails is named and left."""
@@ -213,6 +227,7 @@ class Delivery:
                     len(parcel.surplus_logs) - sent,
                     parcel.result.task_id,
                     error,
+                    extra=fields_of_result(parcel.result, self._task_type),
                 )
                 return
 
@@ -226,6 +241,7 @@ class Delivery:
             result.status,
             attempts,
             cause,
+            extra=fields_of_result(result, self._task_type),
         )
 
     def _publish(self, result: TaskResult, cause: Exception, attempts: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from anyworker.conductor.models import TaskResult
+from anyworker.logs import fields_of_result
 from anyworker.policy.outcome import Draft
 from anyworker.runner.parcel import Parcel, pack
 from anyworker.runner.threads import RunSync
@@ -60,5 +61,7 @@ class Packer:
         )
         level = logging.DEBUG if self._has_warned else logging.WARNING
         self._has_warned = True
-        logger.log(level, "Task %s (type %s): %s", parcel.result.task_id, self.task_type, line)
+        result = parcel.result
+        extra = fields_of_result(result, self.task_type)
+        logger.log(level, "Task %s (type %s): %s", result.task_id, self.task_type, line, extra=extra)
         parcel.surplus_logs = (*parcel.surplus_logs, line)

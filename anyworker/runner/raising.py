@@ -2,11 +2,12 @@
 
 import logging
 import math
+import traceback
 
 import anyio
 
 from anyworker.errors import StrayCancellation
-from anyworker.policy.outcome import Failed, Terminal, failure
+from anyworker.policy.outcome import Failed, Outcome, Terminal, failure
 from anyworker.runner.tracebacks import traceback_of
 
 logger = logging.getLogger(__name__)
@@ -25,10 +26,21 @@ def outcome_of_raised(error: BaseException, task_id: str) -> Failed | Terminal |
         return _stray(error) if is_cancellation else failure(error, traceback_of(error))
     if is_cancellation:
         raise error
-    logger.debug("Raised while cancelled, task %s", task_id, exc_info=error)
+    # Without its message, which may tell what the task is about.
+    place = "".join(traceback.format_tb(error.__traceback__))
+    text = "Raised %s while cancelled, task %s:\n%s"
+    logger.debug(text, type(error).__name__, task_id, place, extra={"task_id": task_id})
     return None
 
 
 def _stray(error: BaseException) -> Failed:
     stray = StrayCancellation()
     return Failed(str(stray), stray, traceback_of(error))
+
+
+def is_stray(outcome: Outcome) -> bool:
+    """Return whether the child that ran the function may not be trusted with another.
+
+    On asyncio it may bear the mark of a cancellation that no scope will ever take off.
+    """
+    return isinstance(outcome, Failed) and isinstance(outcome.cause, StrayCancellation)

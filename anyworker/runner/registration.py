@@ -64,6 +64,8 @@ class _Pending:
     """A declaration that is not there yet."""
 
     declared: Declared
+    failures: int = 0
+    """How often it was tried in vain."""
     is_given_up: bool = False
     """Whether its failure was told. It is tried all the same, where time may mend it."""
     is_new: bool = False
@@ -115,7 +117,7 @@ class Registrar:
             try:
                 done = await self._register(pending.declared)
             except ConductorError as error:
-                logger.debug("Registering %r: %s", pending.declared.task_type, error)
+                pending.failures += 1
                 if is_last_hope or not error.is_retryable:
                     self._failed(pending, error)
                 if error.is_retryable or isinstance(error, AuthorizationError | UnexpectedAnswerError):
@@ -126,7 +128,7 @@ class Registrar:
                 self._failed(pending, error)
             else:
                 if not (pending.is_new and done.outcome in {"unchanged", "kept"}):
-                    self._succeeded(pending.declared, done)
+                    self._succeeded(pending, done)
                 if done.outcome == "created":
                     pending.is_new = True
                     still.append(pending)
@@ -207,14 +209,17 @@ class Registrar:
             except (NotFoundError, MethodNotAllowedError, UnexpectedAnswerError):
                 self._has_registry = False
 
-    def _succeeded(self, declared: Declared, done: Registration) -> None:
+    def _succeeded(self, pending: _Pending, done: Registration) -> None:
+        declared = pending.declared
         changes = ", ".join(
             field if isinstance(will, dict) else f"{field}: {was!r} -> {will!r}"
             for field, (was, will) in done.changes.items()
         )
-        logger.info(
-            "Task definition %r %s%s", declared.task_type, done.outcome, f" ({changes})" if changes else ""
-        )
+        notes = [changes] if changes else []
+        if pending.failures:
+            notes.append(f"after {pending.failures} failed attempts")
+        added = f" ({', '.join(notes)})" if notes else ""
+        logger.info("Task definition %r %s%s", declared.task_type, done.outcome, added)
         if self._publisher.hears(TaskDefRegistered):
             self._publisher.publish(
                 TaskDefRegistered(

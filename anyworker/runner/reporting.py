@@ -6,6 +6,7 @@ import traceback
 
 import anyio
 
+from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
 from anyworker.events import (
     LeaseExtended,
@@ -19,7 +20,9 @@ from anyworker.events import (
     TaskExecutionFailure,
     TaskExecutionStarted,
 )
+from anyworker.logs import fields_of
 from anyworker.policy.outcome import Dropped, Failed, HandedBack, Sent, Terminal
+from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.polling import PollHistory
@@ -41,6 +44,7 @@ class Reporter:
         self._publish = publisher.publish
         self._task_type = task_type
         self._worker_id = worker_id
+        self._poll_failures = Streak()
         self.polls = PollHistory()
         """How polling has gone."""
         self._hears_poll_started = publisher.hears(PollStarted)
@@ -58,24 +62,24 @@ class Reporter:
         if self._hears_poll_started:
             self._publish(PollStarted(task_type=self._task_type, worker_id=self._worker_id, poll_count=count))
 
-    def poll_completed(self, duration: float, received: int, *, failures: int) -> None:
-        """A poll was answered after so many seconds, and after so many failed ones."""
+    def poll_completed(self, duration: float, received: int) -> None:
+        """A poll was answered after so many seconds; it may end a streak of failures."""
         self.polls.succeeded()
-        if failures:
+        if failures := self._poll_failures.ended():
             logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
         if self._hears_poll_completed:
             self._publish(
                 PollCompleted(task_type=self._task_type, duration_ms=duration * 1000, tasks_received=received)
             )
 
-    def poll_failed(self, duration: float, error: ConductorError, *, failures: int) -> None:
-        """A poll failed after so many seconds; a streak is logged at its start only."""
+    def poll_failed(self, duration: float, error: ConductorError) -> None:
+        """A poll failed after so many seconds; a streak of one failure is logged at its start and its end."""
         self.polls.failed(error)
-        if failures == 0:
+        before = self._poll_failures.count
+        if self._poll_failures.failed((type(error), error.status)):
             level = logging.ERROR if isinstance(error, UnexpectedAnswerError) else logging.WARNING
-            logger.log(level, "Polling %s fails, going on with backoff: %s", self._task_type, error)
-        else:
-            logger.debug("Polling %s failed again: %s", self._task_type, error)
+            since = f", otherwise than the {before} polls before" if before else ""
+            logger.log(level, "Polling %s fails%s, going on with backoff: %s", self._task_type, since, error)
         if self._hears_poll_failure:
             self._publish(PollFailure(task_type=self._task_type, duration_ms=duration * 1000, cause=error))
 
@@ -97,7 +101,8 @@ class Reporter:
     def executed(self, execution: Execution, outcome: Sent, parcel: Parcel) -> None:
         """A call came to an outcome and its result is ready to be sent."""
         if isinstance(outcome, HandedBack):
-            logger.info("Task %s is handed back", execution.draft.task.task_id)
+            task = execution.draft.task
+            logger.info("Task %s is handed back", task.task_id, extra=fields_of(task))
             return
         if not (self._hears_completed or self._hears_failure):
             return
@@ -107,15 +112,23 @@ class Reporter:
         elif self._hears_completed:
             self._completed(execution, parcel)
 
+    def repeated(self, task: Task) -> None:
+        """The server handed out a task that is in hand."""
+        logger.warning(
+            "Task %s was handed out again while in hand; ignored", task.task_id, extra=fields_of(task)
+        )
+
     def dropped(self, execution: Execution, outcome: Dropped) -> None:
         """A call was cancelled for a task that is no longer ours."""
-        logger.info("Task %s is dropped: %s", execution.draft.task.task_id, outcome.reason)
+        task = execution.draft.task
+        logger.info("Task %s is dropped: %s", task.task_id, outcome.reason, extra=fields_of(task))
 
     def lease_extended(self, execution: Execution, duration: float, *, failures: int) -> None:
         """A heartbeat was answered after so many seconds, and after so many failed ones."""
         task = execution.draft.task
         if failures:
-            logger.info("The lease of task %s holds again, %d heartbeats failed", task.task_id, failures)
+            text = "The lease of task %s holds again, %d heartbeats failed"
+            logger.info(text, task.task_id, failures, extra=fields_of(task))
         if self._hears_lease_extended:
             self._publish(
                 LeaseExtended(
@@ -132,14 +145,15 @@ class Reporter:
     ) -> None:
         """The so manieth heartbeat in a row failed; a streak is logged at its start only."""
         task = execution.draft.task
-        logger.log(
-            logging.WARNING if failures == 1 else logging.DEBUG,
-            "A heartbeat for task %s (type %s) failed, trying on for %.1f s: %s",
-            task.task_id,
-            self._task_type,
-            max(left, 0.0),
-            error,
-        )
+        if failures == 1:
+            logger.warning(
+                "A heartbeat for task %s (type %s) failed, trying on for %.1f s: %s",
+                task.task_id,
+                self._task_type,
+                max(left, 0.0),
+                error,
+                extra=fields_of(task),
+            )
         if self._hears_lease_failed:
             self._publish(
                 LeaseFailed(
@@ -163,6 +177,7 @@ class Reporter:
             self._task_type,
             response_timeout,
             "its result comes late" if execution.has_outcome else "its function is cancelled",
+            extra=fields_of(task),
         )
         if self._hears_lease_lost:
             self._publish(
@@ -183,6 +198,7 @@ class Reporter:
             execution.draft.task.task_id,
             self._task_type,
             _stack(execution.thread_id),
+            extra=fields_of(execution.draft.task),
         )
 
     def _completed(self, execution: Execution, parcel: Parcel) -> None:

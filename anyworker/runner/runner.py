@@ -1,6 +1,5 @@
 """One worker's life: poll as the planner says, one child of the task group for each task, deliver."""
 
-import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
@@ -9,21 +8,20 @@ import anyio
 import anyio.abc
 
 from anyworker.conductor.models import Task
-from anyworker.errors import AuthorizationError, ConductorError, ResponseError, StrayCancellation
+from anyworker.errors import AuthorizationError, ConductorError, ResponseError
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Draft, Failed, HandedBack, Outcome
+from anyworker.policy.outcome import Draft, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Executor, known
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leasing import Keeper
 from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay
+from anyworker.runner.raising import is_stray
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
 from anyworker.runner.slots import Slot, Slots
-
-logger = logging.getLogger(__name__)
 
 
 class Runner:
@@ -191,7 +189,7 @@ class Runner:
                 domain=self.identity.domain,
             )
             now = anyio.current_time()
-            self._reporter.poll_completed(now - started, len(tasks), failures=self._planner.failures)
+            self._reporter.poll_completed(now - started, len(tasks))
             self._planner.polled(poll, len(tasks), now)
             if tasks:
                 self._take_in_hand(tasks, slots, children, now)
@@ -207,7 +205,7 @@ class Runner:
 
     def _poll_failed(self, under_way: PollUnderWay, error: ConductorError) -> None:
         now = anyio.current_time()
-        self._reporter.poll_failed(now - under_way.sent, error, failures=self._planner.failures)
+        self._reporter.poll_failed(now - under_way.sent, error)
         is_refused = isinstance(error, AuthorizationError)
         kind = PollFailureKind.AUTHORIZATION if is_refused else PollFailureKind.ERROR
         retry_after = error.retry_after if isinstance(error, ResponseError) else None
@@ -219,7 +217,7 @@ class Runner:
         self._keeper.took(tasks, now)
         for task in tasks:
             if task.task_id in self._in_hand and not self._has_come_back(task):
-                logger.warning("Task %s was handed out again while in hand; ignored", task.task_id)
+                self._reporter.repeated(task)
                 continue
             execution = Execution(Draft.of(task, self.identity.worker_id), task.poll_count, now)
             self._in_hand[task.task_id] = execution
@@ -257,7 +255,7 @@ class Runner:
                         if scope.cancel_called:
                             break
                         await self._settlement.settle(execution, outcome)
-                        slot.is_served = not _is_stray(outcome)
+                        slot.is_served = not is_stray(outcome)
                         self._freed(slot)
                         if not slot.is_served:
                             return
@@ -280,11 +278,3 @@ class Runner:
             return known(HandedBack())
         self._reporter.execution_started(execution)
         return self._executor.execute(execution, scope)
-
-
-def _is_stray(outcome: Outcome) -> bool:
-    """Whether the child that ran the function may not be trusted with another.
-
-    On asyncio it may bear the mark of a cancellation that no scope will ever take off.
-    """
-    return isinstance(outcome, Failed) and isinstance(outcome.cause, StrayCancellation)

@@ -1,0 +1,76 @@
+"""What ``anyworker run`` and processes of a fleet write to their logs."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from process_rig import Process, Server
+
+WORKERS = """
+import logging
+from anyworker import worker_task
+log = logging.getLogger("app")
+
+@worker_task("greet")
+def greet(seconds: float) -> str:
+    log.info("greeting\\nwarmly")
+    return "Hello"
+"""
+SCRIPT = """
+import logging, sys
+import anyworker
+from anyworker.logs import TaskFields
+handler = logging.StreamHandler(sys.stderr)
+handler.addFilter(TaskFields())
+handler.setFormatter(logging.Formatter("%(task_type)s|%(task_id)s|%(message)s"))
+logging.basicConfig(level=logging.INFO, handlers=[handler])
+if __name__ == "__main__":
+    anyworker.run(import_modules=["workers"], processes=2)
+"""
+
+
+def greeted(server: Server, directory: Path, *command: str) -> tuple[str, dict[str, Any]]:
+    """Run workers by a command until one has greeted; return what they logged, and the task."""
+    (directory / "workers.py").write_text(WORKERS)
+    (directory / "main.py").write_text(SCRIPT)
+    process = Process(list(command), directory, server.url)
+    try:
+        process.await_output("Conductor Worker[")
+        workflow_id = server.start("greet")
+        process.await_output("warmly")
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert process.out == b""
+    return process.err.decode(), server.task(workflow_id)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_json_lines_tell_task_and_process(processes: str, server: Server, tmp_path: Path) -> None:
+    command = ["-m", "anyworker", "run", "workers", "--log-format", "json", "--processes", processes]
+    err, task = greeted(server, tmp_path, *command)
+    lines = [json.loads(line) for line in err.splitlines()]
+    [line] = [line for line in lines if line["logger"] == "app"]
+    assert line["message"] == "greeting\nwarmly"
+    assert line["task_id"] == task["taskId"]
+    assert line["workflow_id"] == task["workflowInstanceId"]
+    assert (line["task_type"], line["attempt"]) == ("greet", 0)
+    others = [each for each in lines if "Conductor Worker[" in each["message"]]
+    assert line["process"] in {each["process"] for each in others}
+    assert len({each["process"] for each in others}) == int(processes)
+    assert all(each["task_id"] is None for each in others)
+
+
+def test_console_lines_tell_the_task(server: Server, tmp_path: Path) -> None:
+    err, task = greeted(server, tmp_path, "-m", "anyworker", "run", "workers")
+    assert f"warmly [greet {task['taskId']}]" in err
+
+
+def test_filter_of_a_program_is_there_in_its_processes(server: Server, tmp_path: Path) -> None:
+    err, task = greeted(server, tmp_path, "main.py")
+    assert f"greet|{task['taskId']}|greeting" in err
+    assert "-|-|Conductor Worker[" in err
+    assert "Logging error" not in err
