@@ -196,26 +196,27 @@ def _time(subject: str, options: WorkerOptions, definition: Mapping[str, Any]) -
     """Hold the time that an execution may take against the time that the server gives it."""
     response = definition.get("responseTimeoutSeconds", DEFAULT_RESPONSE_TIMEOUT)
     whole, limit = definition.get("timeoutSeconds", 0), options.timeout
-    # The lease would be extended for longer ones.
-    vain = "; lease_extend_enabled has no effect in this version" if options.lease_extend_enabled else ""
-    if limit is None:
-        report = f"an execution may take {response} s (responseTimeoutSeconds)"
-        report += f", after that its task is given to another worker{vain}"
-        remedy = "raise responseTimeoutSeconds above what an execution takes" if vain else ""
-        return Finding(subject, "warning" if vain else "ok", report, remedy)
-    for field, seconds, end in (
-        ("responseTimeoutSeconds", response, "its task is given to another worker"),
-        ("timeoutSeconds", whole, "its task is timed out"),
-    ):
-        if 0 < seconds <= limit:
-            return Finding(
-                subject,
-                "wrong",
-                f"an execution may take timeout={limit:g} s ({options.sources['timeout']}), but after "
-                f"{field}={seconds} {end}{vain}",
-                f"raise {field} of the task definition above {limit:g}, or lower timeout",
-            )
-    return Finding(subject, "ok", f"timeout={limit:g} s is below responseTimeoutSeconds={response}")
+    if limit is not None and 0 < whole <= limit:
+        end = f"after timeoutSeconds={whole} its task is timed out"
+        return _too_long(
+            subject, options, end, f"raise timeoutSeconds of the task definition above {limit:g}"
+        )
+    if options.lease_extend_enabled:
+        report = f"leases are extended ({options.sources['lease_extend_enabled']}); a task whose worker died"
+        return Finding(subject, "ok", f"{report} waits {response} s (responseTimeoutSeconds)")
+    if limit is not None and response <= limit:
+        end = f"after responseTimeoutSeconds={response} its task is given to another worker"
+        remedy = f"turn lease_extend_enabled on, raise that above {limit:g}"
+        return _too_long(subject, options, end, remedy)
+    if limit is not None:
+        return Finding(subject, "ok", f"timeout={limit:g} s is below responseTimeoutSeconds={response}")
+    report = f"an execution may take {response} s (responseTimeoutSeconds); after that its task is given to"
+    return Finding(subject, "ok", f"{report} another worker, unless lease_extend_enabled is on")
+
+
+def _too_long(subject: str, options: WorkerOptions, end: str, remedy: str) -> Finding:
+    limit = f"an execution may take timeout={options.timeout:g} s ({options.sources['timeout']})"
+    return Finding(subject, "wrong", f"{limit}, but {end}", f"{remedy}, or lower timeout")
 
 
 async def _queue(client: ConductorClient, worker: ResolvedWorker, now: datetime) -> Finding:

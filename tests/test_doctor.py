@@ -161,7 +161,7 @@ async def test_a_definition_that_the_server_would_refuse_is_wrong() -> None:
             {"response_timeout_seconds": 60, "timeout_seconds": 60, "timeout_policy": "RETRY"},
             90,
             "wrong",
-            "responseTimeoutSeconds=60",
+            "after timeoutSeconds=60 its task is timed out",
         ),
         ({}, None, "ok", "an execution may take 3600 s (responseTimeoutSeconds)"),
         ({}, 4000, "wrong", "responseTimeoutSeconds=3600"),
@@ -175,16 +175,20 @@ async def test_the_time_limits_of_worker_and_server_are_compared(
     finding = (await findings(server, timeout=timeout))["charge"][1]
     assert finding.verdict == verdict
     assert said in finding.report
-    assert ("raise responseTimeoutSeconds" in finding.remedy) == (verdict == "wrong")
+    assert ("lower timeout" in finding.remedy) == (verdict == "wrong")
 
 
-async def test_a_lease_that_is_not_extended_is_told() -> None:
+async def test_with_leases_only_the_limit_of_the_whole_counts() -> None:
     server = DevServer()
-    await define(server, response_timeout_seconds=60)
-    alone = (await findings(server, lease_extend_enabled=True))["charge"][1]
-    assert (alone.verdict, "lease_extend_enabled has no effect" in alone.report) == ("warning", True)
+    await define(server, response_timeout_seconds=30)
+    unlimited = (await findings(server, lease_extend_enabled=True, timeout=90))["charge"][1]
+    assert unlimited.verdict == "ok"
+    assert "leases are extended (code); a task whose worker died waits 30 s" in unlimited.report
+    await define(server, response_timeout_seconds=30, timeout_seconds=60)
     limited = (await findings(server, lease_extend_enabled=True, timeout=90))["charge"][1]
-    assert (limited.verdict, "lease_extend_enabled has no effect" in limited.report) == ("wrong", True)
+    assert limited.verdict == "wrong"
+    assert "after timeoutSeconds=60 its task is timed out" in limited.report
+    assert limited.remedy == "raise timeoutSeconds of the task definition above 90, or lower timeout"
 
 
 async def test_the_limits_that_a_start_registers_are_the_ones_that_count() -> None:
@@ -246,7 +250,7 @@ def test_the_command_tells_all_and_fails_if_something_is_wrong(
     assert f"at {url} (CONDUCTOR_SERVER_URL)" in wrong.output
     assert "ok       clock: within 5 s of the server's" in wrong.output
     assert "WRONG    charge: an execution may take timeout=4000 s (code)" in wrong.output
-    assert "         -> raise responseTimeoutSeconds" in wrong.output
+    assert "         -> turn lease_extend_enabled on, raise that above 4000" in wrong.output
     assert "charge" not in alone.output
     assert [row["verdict"] for row in rows] == ["ok", "ok", "ok", "warning", "wrong", "ok"]
 
