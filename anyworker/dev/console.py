@@ -45,7 +45,7 @@ class Console:
         """Show a change."""
         self._steps.put(lambda view: view.show_change(change))
 
-    def line(self, line: bytes, is_error: bool) -> None:
+    def line(self, line: bytes, *, is_error: bool) -> None:
         """Show a line that a process wrote."""
         self._steps.put(lambda view: view.show_line(line, is_error=is_error))
 

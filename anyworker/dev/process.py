@@ -3,8 +3,7 @@
 import os
 import subprocess
 import threading
-from collections.abc import Callable
-from typing import IO, Self
+from typing import IO, Protocol, Self
 
 import anyio
 import anyio.to_thread
@@ -17,8 +16,12 @@ _LONGEST_PIECE = 65536
 _LAST_WORDS_SECONDS = 1.0
 """How long an ended process's output is waited for: something it started may hold the pipe."""
 
-Output = Callable[[bytes, bool], None]
-"""Takes a line, with its end, and whether it was written to standard error."""
+
+class Output(Protocol):
+    """Takes what a process writes."""
+
+    def __call__(self, line: bytes, *, is_error: bool) -> None:
+        """Take a line, with its end, written to standard output or standard error."""
 
 
 class WorkerProcess:
@@ -28,7 +31,7 @@ class WorkerProcess:
         self._process = process
         self._link = link
         self._pumps = [
-            threading.Thread(target=_pump, args=(stream, is_error, output), daemon=True)
+            threading.Thread(target=_pump, args=(stream, output), kwargs={"is_error": is_error}, daemon=True)
             for stream, is_error in ((process.stdout, False), (process.stderr, True))
         ]
         for pump in self._pumps:
@@ -94,16 +97,16 @@ class WorkerProcess:
             pump.join(_LAST_WORDS_SECONDS)
 
 
-def _pump(stream: IO[bytes], is_error: bool, output: Output) -> None:
+def _pump(stream: IO[bytes], output: Output, *, is_error: bool) -> None:
     """Hand on what a process writes, by whole lines as far as they are not too long."""
     rest = b""
     with stream:
         while chunk := os.read(stream.fileno(), _LONGEST_PIECE):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                output(line + b"\n", is_error)
+                output(line + b"\n", is_error=is_error)
             if len(rest) >= _LONGEST_PIECE:
-                output(rest + b"\n", is_error)
+                output(rest + b"\n", is_error=is_error)
                 rest = b""
     if rest:
-        output(rest + b"\n", is_error)
+        output(rest + b"\n", is_error=is_error)

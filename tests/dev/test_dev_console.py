@@ -40,7 +40,7 @@ def test_what_threads_tell_comes_whole_and_in_the_order_of_each() -> None:
 
     def tell(console: Console, name: str) -> None:
         for number in range(200):
-            console.line(f"{name} {number}\n".encode(), False)
+            console.line(f"{name} {number}\n".encode(), is_error=False)
 
     with Console(lambda: PlainView(out, out)) as console:
         threads = [threading.Thread(target=tell, args=(console, name)) for name in "abc"]

@@ -5,6 +5,9 @@ import string
 
 import attrs
 
+LONGEST_NUMBER = 1000
+"""Digits of a number."""
+
 _ANY_VALUE = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _REDACTED = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: "
 _NON_STANDARD = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
@@ -25,8 +28,6 @@ _WORD = re.compile(r"[\w$]*")
 _LETTERS = frozenset(f"{string.ascii_letters}_$")
 _LITERALS = {"null": "VALUE_NULL", "true": "VALUE_TRUE", "false": "VALUE_FALSE"}
 _INFINITE = frozenset({"NaN", "INF", "Infinity", "-INF", "-Infinity"})
-_LONGEST_NUMBER = 1000
-"""Digits."""
 _LONGEST_WORD = 256
 """Characters of an unknown word that a message shows."""
 _ESCAPED = frozenset('"\\/bfnrt')
@@ -248,8 +249,8 @@ class _Scan:
             token = "VALUE_NUMBER_FLOAT"  # noqa: S105  # as above
         self._token = token
         digits = sum(map(str.isdigit, self._text[start : self._at]))
-        if digits > _LONGEST_NUMBER:
-            limit = f"({_LONGEST_NUMBER}, from `StreamReadConstraints.getMaxNumberLength()`)"
+        if digits > LONGEST_NUMBER:
+            limit = f"({LONGEST_NUMBER}, from `StreamReadConstraints.getMaxNumberLength()`)"
             message = f"Number value length ({digits}) exceeds the maximum allowed {limit}"
             raise _Fault(message)
 

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 import msgspec
 
 from anyworker.devserver.wire.errors import RequestRefused, failure
-from anyworker.devserver.wire.jsonfaults import fault_of
+from anyworker.devserver.wire.jsonfaults import LONGEST_NUMBER, fault_of
 
 MAX_STRING = 20_000_000
 MAX_DEPTH = 1000
 _WHITESPACE = " \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MANY_DIGITS = re.compile(rb"(?<![0-9.])[0-9.]{1001}")
+_MANY_DIGITS = re.compile(rb"(?<![0-9.])[0-9.]{%d}" % (LONGEST_NUMBER + 1))
 """A number that is too long, unless it is text."""
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,7 +45,11 @@ def decode(body: bytes) -> Any:
         value = _decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         value = _decode_slowly(body)
-    if _MANY_DIGITS.search(body) and (fault := fault_of(body.decode("utf-8-sig"))):
+    if (
+        len(body) > LONGEST_NUMBER
+        and _MANY_DIGITS.search(body)
+        and (fault := fault_of(body.decode("utf-8-sig")))
+    ):
         raise parse_error(fault)
     if len(body) > MAX_STRING:
         _check_strings(value)
