@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import attrs
 
+from anyworker.runner.in_hand import Execution
 from anyworker.runner.outbox import Outbox
 from anyworker.runner.runner import Runner
 
@@ -26,6 +27,21 @@ class FleetStage(enum.Enum):
     DRAINING = "draining"
     CANCELLING = "cancelling"
     ENDED = "ended"
+
+
+TASKS_SHOWN = 20
+"""Tasks in hand that a status tells of, for each worker."""
+
+
+@attrs.frozen
+class TaskStatus:
+    """A task in hand."""
+
+    task_id: str
+    workflow_id: str
+    retry_count: int
+    since: float
+    """Epoch seconds."""
 
 
 @attrs.frozen
@@ -55,6 +71,8 @@ class WorkerStatus:
     """Epoch seconds since which its polls fail; None while they do not."""
     failure: str | None
     """Why the last one failed."""
+    tasks: tuple[TaskStatus, ...] = ()
+    """The oldest tasks in hand."""
 
 
 @attrs.frozen
@@ -240,4 +258,10 @@ def _status(runner: Runner) -> WorkerStatus:
         last_poll=runner.polls.last,
         failing_since=runner.polls.failing_since,
         failure=runner.polls.failure,
+        tasks=tuple(_task(execution) for execution in runner.oldest(TASKS_SHOWN)),
     )
+
+
+def _task(execution: Execution) -> TaskStatus:
+    task = execution.draft.task
+    return TaskStatus(task.task_id, task.workflow_instance_id, task.retry_count, execution.since)

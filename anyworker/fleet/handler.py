@@ -119,7 +119,8 @@ class TaskHandler:
         }
         check_settings(backend, backend_options or {}, processes, upkeep)
         load_all(import_modules or ())
-        self.workers = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
+        chosen = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
+        self.workers = tuple(resolved.worker for resolved in chosen)
         """Those that run."""
         self._supervisor: Supervisor | None = None
         self._stages: SignalStages | None = None

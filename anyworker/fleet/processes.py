@@ -23,6 +23,7 @@ from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import steer_by
 from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
 from anyworker.observe.settings import MetricsSettings
+from anyworker.options import ResolvedWorker
 from anyworker.policy.restarts import RestartSettings
 from anyworker.runner.wrapping import checked_middleware
 from anyworker.worker import Worker
@@ -62,7 +63,8 @@ def supervisor_of(
     Raises:
         ConfigurationError: Something cannot work, here or in another process.
     """
-    declared = checked(workers, **settings)
+    resolved = checked(workers, **settings)
+    declared = tuple(each.worker for each in resolved)
     kept = _upkeep(**upkeep)
     teams = [(worker,) for worker in declared] if processes == "per-worker" else [declared] * processes
     return Supervisor(
@@ -83,7 +85,7 @@ def supervisor_of(
         ],
         settings["grace"],
         kept,
-        _metrics(settings["metrics_settings"]),
+        _metrics(settings["metrics_settings"], settings["configuration"], resolved),
     )
 
 
@@ -115,12 +117,18 @@ async def supervise(
     return supervisor.status()
 
 
-def _metrics(settings: MetricsSettings | None) -> "Metrics | None":
+def _metrics(
+    settings: MetricsSettings | None,
+    configuration: Configuration | None,
+    workers: Iterable[ResolvedWorker],
+) -> "Metrics | None":
     if settings is None:
         return None
     from anyworker.observe.metrics import Metrics  # noqa: PLC0415 - it brings prometheus-client along
 
-    return Metrics(settings)
+    metrics = Metrics(settings)
+    metrics.describe((configuration or Configuration()).server_api_url, workers)
+    return metrics
 
 
 def _upkeep(**values: Any) -> Upkeep:
@@ -140,8 +148,8 @@ def checked(
     update_retry_delays: Sequence[float],
     middleware: Iterable[object],
     **_: object,
-) -> tuple[Worker, ...]:
-    """Return the workers, if the settings can work: what cannot is said once, not by every process."""
+) -> tuple[ResolvedWorker, ...]:
+    """Return the workers with their options; what cannot work is said once, not by every process."""
     with Problems() as problems:
         with problems.of_one_part():
             configuration = configuration or Configuration()
@@ -153,7 +161,7 @@ def checked(
             checked_middleware(middleware)
         with problems.of_one_part():
             resolved = resolve_workers(workers, configuration)
-    return tuple(each.worker for each in resolved)
+    return resolved
 
 
 def _name(team: Sequence[Worker], number: int, processes: Processes) -> str:

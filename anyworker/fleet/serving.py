@@ -122,6 +122,7 @@ async def serving(
         fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], outbox)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)
+            metrics.describe(configuration.server_api_url, resolved)
         host.start_soon(fleet.run)
         async with ended_with_the_block(fleet):
             yield fleet

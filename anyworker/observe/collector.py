@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from anyworker.errors import message_of
 from anyworker.events import (
     PollCompleted,
     PollFailure,
@@ -16,11 +17,12 @@ from anyworker.events import (
 )
 from anyworker.observe import catalog
 from anyworker.observe.distribution import Distribution
-from anyworker.observe.ledger import Count, Ledger
+from anyworker.observe.ledger import Count, FailureNote, Ledger
 
 if TYPE_CHECKING:
     from prometheus_client import Metric as Family
 
+_REASON_CHARACTERS = 500
 _SUCCESS, _FAILURE = "SUCCESS", "FAILURE"
 
 
@@ -95,6 +97,15 @@ class MetricsCollector(TaskRunnerEventsListener):
         """Measure an execution, and count its exception's class."""
         self._of(event.task_type).failed.add(event.duration_ms / 1000)
         self._count_error(catalog.EXECUTE_ERRORS, event.task_type, event.cause)
+        self.ledger.note(
+            FailureNote(
+                at=event.timestamp.timestamp(),
+                task_type=event.task_type,
+                task_id=event.task_id,
+                workflow_id=event.workflow_instance_id,
+                reason=f"{type(event.cause).__name__}: {message_of(event.cause)}"[:_REASON_CHARACTERS],
+            )
+        )
 
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Count a result that was given up."""

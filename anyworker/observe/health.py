@@ -11,6 +11,19 @@ AWAY_SECONDS = 30.0
 """How long a worker's polls may fail before it is not ready."""
 
 
+class TaskView(Protocol):
+    """What a fleet tells of one task in hand."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def workflow_id(self) -> str: ...
+    @property
+    def retry_count(self) -> int: ...
+    @property
+    def since(self) -> float: ...
+
+
 class WorkerView(Protocol):
     """What a fleet tells of one worker."""
 
@@ -34,6 +47,8 @@ class WorkerView(Protocol):
     def failing_since(self) -> float | None: ...
     @property
     def failure(self) -> str | None: ...
+    @property
+    def tasks(self) -> Sequence[TaskView]: ...
 
 
 class ProcessView(Protocol):
@@ -51,6 +66,8 @@ class ProcessView(Protocol):
     def restarts(self) -> int: ...
     @property
     def down_since(self) -> float | None: ...
+    @property
+    def rss_mb(self) -> float: ...
 
 
 class FleetView(Protocol):

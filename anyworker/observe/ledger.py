@@ -5,6 +5,7 @@ step. What is new in it since the last look goes, as `News`, into the account, w
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterable
 
 import attrs
@@ -13,9 +14,22 @@ import msgspec
 from anyworker.observe.catalog import Metric
 from anyworker.observe.distribution import Distribution, Window
 
+FAILURES_KEPT = 50
+
 Labels = tuple[str, ...]
 Key = tuple[str, Labels]
 """A metric's name and the values of its labels."""
+
+
+class FailureNote(msgspec.Struct, frozen=True):
+    """A task that failed."""
+
+    at: float
+    """Epoch seconds."""
+    task_type: str
+    task_id: str
+    workflow_id: str
+    reason: str
 
 
 class News(msgspec.Struct):
@@ -24,9 +38,10 @@ class News(msgspec.Struct):
     counts: list[tuple[str, Labels, float]]
     distributions: list[tuple[str, Labels, float, dict[int, int]]]
     """Each with the sum of its new measurements and the buckets in which they fell."""
+    failures: list[FailureNote] = []
 
     def __bool__(self) -> bool:
-        return bool(self.counts or self.distributions)
+        return bool(self.counts or self.distributions or self.failures)
 
 
 @attrs.define(eq=False)
@@ -42,6 +57,17 @@ class Ledger:
     def __init__(self) -> None:
         self._counts: dict[Key, Count] = {}
         self._distributions: dict[Key, Distribution] = {}
+        self._failures: deque[tuple[int, FailureNote]] = deque(maxlen=FAILURES_KEPT)
+        self._failed = 0
+
+    def note(self, failure: FailureNote) -> None:
+        """Keep a failure for a while."""
+        self._failed += 1
+        self._failures.append((self._failed, failure))
+
+    def failures(self) -> list[tuple[int, FailureNote]]:
+        """Return the last failures, numbered from 1."""
+        return list(self._failures)
 
     def count(self, metric: Metric, *labels: str) -> Count:
         """Return the count of these labels, to be raised by one here and there."""
@@ -67,10 +93,14 @@ class Reader:
         self._ledger = ledger
         self._counts: dict[Key, float] = {}
         self._distributions: dict[Key, tuple[float, dict[int, int]]] = {}
+        self._failed = 0
 
     def news(self) -> News:
         """Return what has come since the last call."""
-        return News(list(self._new_counts()), list(self._new_distributions()))
+        failures = [(number, note) for number, note in self._ledger.failures() if number > self._failed]
+        if failures:
+            self._failed = failures[-1][0]
+        return News(list(self._new_counts()), list(self._new_distributions()), [note for _, note in failures])
 
     def _new_counts(self) -> Iterable[tuple[str, Labels, float]]:
         for key, value in self._ledger.counts():
@@ -120,15 +150,22 @@ class Account:
         self._lock = threading.Lock()
         self._counts: dict[Key, float] = {}
         self._measured: dict[Key, Measured] = {}
+        self._failures: deque[FailureNote] = deque(maxlen=FAILURES_KEPT)
 
     def take(self, news: News, now: float) -> None:
         """Add what a process tells, at a time of a clock that never goes back."""
         with self._lock:
+            self._failures.extend(news.failures)
             for name, labels, value in news.counts:
                 key = (name, tuple(labels))
                 self._counts[key] = self._counts.get(key, 0.0) + value
             for name, labels, total, buckets in news.distributions:
                 self._measured.setdefault((name, tuple(labels)), Measured()).take(total, buckets, now)
+
+    def failures(self) -> list[FailureNote]:
+        """Return the last failures, the latest at the end."""
+        with self._lock:
+            return list(self._failures)
 
     def counts(self) -> dict[Key, float]:
         """Return all counts."""

@@ -3,23 +3,26 @@
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
+from anyworker.checks import shown_url
 from anyworker.conductor.exchange import Exchange
 from anyworker.events import Listener
 from anyworker.observe.collector import MetricsCollector
 from anyworker.observe.endpoint import endpoint, metrics_page
 from anyworker.observe.exposition import Exposition
-from anyworker.observe.health import FleetView
+from anyworker.observe.health import FleetView, Report
 from anyworker.observe.ledger import Ledger, News, Reader
 from anyworker.observe.probes import BEAT_SECONDS, Probes
 from anyworker.observe.settings import MetricsSettings
+from anyworker.observe.status import About, StatusPage, settings_of
 from anyworker.observe.textfile import textfile
 from anyworker.observe.traffic import MeasuredExchange
+from anyworker.options import ResolvedWorker
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,9 @@ class Counting:
     def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
         """Show how a fleet is doing."""
 
+    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: the server's address, and the workers' options."""
+
     async def beat(self) -> None:
         """Tell again and again that the event loop turns, where somebody wants to know."""
 
@@ -73,6 +79,8 @@ class Metrics(Counting):
         self._settings = settings
         self._exposition = Exposition(self.ledger, histograms=settings.histograms)
         self._probes = Probes()
+        self._about = About()
+        self._page = StatusPage(self._exposition.account, self._look, self._about, settings.ui_url)
 
     def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
         """Show how a fleet is doing.
@@ -89,6 +97,14 @@ class Metrics(Counting):
         while self._settings.http_port is not None:
             self._probes.beat()
             await anyio.sleep(BEAT_SECONDS)
+
+    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: the server's address, and the workers' options."""
+        self._about.server, self._about.settings = shown_url(server), settings_of(workers)
+
+    def _look(self) -> tuple[FleetView, Report]:
+        self._exposition.refresh()
+        return self._probes.look()
 
     def take(self, news: News) -> None:
         """Add what another process has counted."""
@@ -119,12 +135,15 @@ class Metrics(Counting):
                 yield
             return
         pages = {
+            "/": self._page.page,
+            "/events": self._page.events,
+            "/status": self._page.status,
             "/metrics": metrics_page(self._exposition),
             "/health": self._probes.health,
             "/ready": self._probes.ready,
         }
         with endpoint(settings.http_host, settings.http_port, pages, idle=self._exposition.refresh) as port:
-            logger.info("Metrics: http://%s:%d/metrics, probes: /health, /ready", settings.http_host, port)
+            logger.info("Status: http://%s:%d/, with /metrics, /health, /ready", settings.http_host, port)
             yield
 
 

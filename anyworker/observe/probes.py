@@ -44,10 +44,15 @@ class Probes:
         """Take note that the event loop turns."""
         self._beat = _now()
 
+    def look(self) -> tuple[FleetView, Report]:
+        """Return how the fleet is doing, and what is wrong."""
+        fleet = self._fleet()
+        return fleet, health(fleet, blocked_since=self._blocked_since())
+
     def health(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer whether the process should go on."""
-        fleet = self._fleet()
-        return _answer(health(fleet, blocked_since=self._blocked_since()), fleet, start_response)
+        fleet, report = self.look()
+        return _answer(report, fleet, start_response)
 
     def ready(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer whether it takes tasks."""

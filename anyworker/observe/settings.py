@@ -1,7 +1,7 @@
 """What a user says about metrics."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ import attrs
 from anyworker.conductor.exchange import Exchange
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
+from anyworker.options import ResolvedWorker
 
 _PORTS = range(65536)
 
@@ -33,6 +34,9 @@ class Meter(Protocol):
 
     def watch(self, fleet: "Callable[[], FleetView]", watchdog: float | None = None) -> None:
         """Show how a fleet is doing."""
+
+    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: the server's address, and the workers' options."""
 
     async def beat(self) -> None:
         """Tell again and again that the event loop turns."""
@@ -68,6 +72,8 @@ class MetricsSettings:
     """Where ``/metrics`` is served; 0 for a free port, which is logged."""
     http_host: str = "127.0.0.1"
     """The address to listen on; ``0.0.0.0`` for all."""
+    ui_url: str | None = None
+    """Where the Conductor UI is, for links to workflows from the status page."""
     histograms: bool = False
     """Expose histograms, which a Prometheus can aggregate over machines, instead of quantiles."""
 
@@ -93,6 +99,9 @@ class MetricsSettings:
             else f"update_interval={interval!r}: expected seconds, more than 0",
             None if port is None or is_port else f"http_port={port!r}: expected 0 to 65535, or None",
             None if is_plain else f"file_name={self.file_name!r}: expected a name without a directory",
+            None
+            if self.ui_url is None or str(self.ui_url).startswith(("http://", "https://"))
+            else f"ui_url={self.ui_url!r}: expected a URL that begins with http:// or https://",
             "nowhere to go: give http_port to serve /metrics, or directory to write a file"
             if port is None and self.directory is None
             else None,

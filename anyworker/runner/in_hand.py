@@ -16,6 +16,8 @@ class Execution:
     """The server's own count, hand-backs included."""
     taken: float = 0.0
     """Loop time of the answer that brought it."""
+    since: float = 0.0
+    """Epoch seconds of it."""
     scope: anyio.CancelScope | None = None
     """What cancels the call of the function, while it goes on."""
     progress_scope: anyio.CancelScope | None = None

@@ -80,6 +80,10 @@ class Runner:
         """Tasks polled whose results the server has not accepted yet."""
         return len(self._in_hand)
 
+    def oldest(self, count: int) -> list[Execution]:
+        """Return the tasks in hand that came first. Any thread may call it."""
+        return list(self._in_hand.values())[:count]
+
     @property
     def finished(self) -> int:
         """Tasks that have left the worker's hands, one way or another."""
@@ -219,7 +223,9 @@ class Runner:
             if task.task_id in self._in_hand and not self._has_come_back(task):
                 self._reporter.repeated(task)
                 continue
-            execution = Execution(Draft.of(task, self.identity.worker_id), task.poll_count, now)
+            execution = Execution(
+                Draft.of(task, self.identity.worker_id), task.poll_count, now, self.polls.last or 0.0
+            )
             self._in_hand[task.task_id] = execution
             if not slots:
                 # More than was asked for: nobody may run it here.

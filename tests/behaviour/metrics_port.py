@@ -6,9 +6,9 @@ import pytest
 
 def port_url(caplog: pytest.LogCaptureFixture) -> str:
     """Return the beginning of the URLs that the log names."""
-    found = {record.message for record in caplog.records if record.message.startswith("Metrics: ")}
+    found = {record.message for record in caplog.records if record.message.startswith("Status: ")}
     [line] = found
-    return line.removeprefix("Metrics: ").partition("/metrics")[0]
+    return line.removeprefix("Status: ").partition("/, ")[0]
 
 
 async def fetch(caplog: pytest.LogCaptureFixture, path: str, **headers: str) -> httpx.Response:

@@ -137,9 +137,11 @@ async def test_metrics_answer_while_a_function_blocks_the_loop(caplog: pytest.Lo
             answered.set()
 
         await play.define("block")
-        async with anyio.create_task_group() as beside:
-            beside.start_soon(anyio.to_thread.run_sync, ask)
-            flow = await play.play({"n": 1})
+        # Begun here: once the loop is blocked it begins no thread.
+        asking = threading.Thread(target=ask)
+        asking.start()
+        flow = await play.play({"n": 1})
+        await anyio.to_thread.run_sync(asking.join)
     assert flow.output == {"result": True}
     assert in_hand == [1]
 

@@ -27,9 +27,9 @@ class Metrics:
     """What the fleet's port tells."""
 
     def __init__(self, process: Process) -> None:
-        match = re.search(rb"Metrics: (http://[^,\s]+)", process.err)
+        match = re.search(rb"Status: (http://[^,\s]+)/,", process.err)
         assert match is not None
-        self._url = match[1].decode()
+        self._url = match[1].decode() + "/metrics"
 
     def text(self) -> str:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(

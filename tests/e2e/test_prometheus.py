@@ -59,9 +59,9 @@ def workers(server: Server, tmp_path: Path) -> Iterator[Process]:
 
 
 def metrics_url(workers: Process) -> str:
-    match = re.search(rb"Metrics: (http://[^,\s]+)", workers.err)
+    match = re.search(rb"Status: (http://[^,\s]+)/,", workers.err)
     assert match is not None
-    return match[1].decode()
+    return match[1].decode() + "/metrics"
 
 
 def get(url: str) -> bytes:

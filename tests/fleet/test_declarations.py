@@ -4,6 +4,7 @@ import pytest
 
 from anyworker import ConfigurationError, TaskDef, Worker
 from anyworker.fleet.processes import checked
+from anyworker.options import ResolvedWorker
 
 
 def charge(order: str) -> str:
@@ -15,7 +16,7 @@ def charging(domain: str, retries: int, **options: bool) -> Worker:
     return Worker("charge", charge, domain=domain, task_def=template, **options)  # type: ignore[arg-type]
 
 
-def start(*workers: Worker) -> tuple[Worker, ...]:
+def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
     return checked(
         workers, configuration=None, event_listeners=(), middleware=(), grace=1.0, update_retry_delays=()
     )
@@ -29,4 +30,4 @@ def test_templates_of_workers_in_several_processes_may_not_contradict_each_other
 
 def test_templates_that_are_not_registered_may_say_what_they_will() -> None:
     workers = charging("a", 1, register_task_def=True), charging("b", 2)
-    assert start(*workers) == workers
+    assert tuple(resolved.worker for resolved in start(*workers)) == workers

@@ -1,0 +1,264 @@
+"""The status page: what the fleet says of itself, live, for people."""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import attrs
+
+import anyworker
+from anyworker.observe import catalog
+from anyworker.observe.distribution import quantiles
+from anyworker.observe.health import FleetView, Report, WorkerView, iso
+from anyworker.observe.ledger import Account, FailureNote
+from anyworker.options import ResolvedWorker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+REFRESH_SECONDS = 1.0
+MOST_STREAMS = 16
+"""Pages that are kept live at once; each holds a thread."""
+_REASON_CHARACTERS = 500
+
+
+@attrs.frozen
+class Setting:
+    """An option of a worker that is not the default."""
+
+    worker: str
+    name: str
+    value: str
+    source: str
+
+
+def settings_of(workers: Iterable[ResolvedWorker]) -> list[Setting]:
+    """Return the options that somebody set, with where they did."""
+    return [
+        Setting(worker.worker.task_definition_name, name, repr(getattr(worker.options, name)), str(source))
+        for worker in workers
+        for name, source in worker.options.sources.items()
+        if source.kind != "default"
+    ]
+
+
+@attrs.define
+class About:
+    """What does not change while the fleet runs."""
+
+    server: str = ""
+    settings: Sequence[Setting] = ()
+
+
+class StatusPage:
+    """Serve the page and keep it live, in whatever thread.
+
+    Args:
+        account: The numbers.
+        report: Tells how the fleet is doing, and what is wrong.
+        about: What does not change.
+        ui_url: Where the Conductor UI is, None where nobody said.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        report: Callable[[], tuple[FleetView, Report]],
+        about: About,
+        ui_url: str | None,
+    ) -> None:
+        self._account = account
+        self._report = report
+        self._about = about
+        self._ui_url = ui_url
+        self._streams = threading.Semaphore(MOST_STREAMS)
+
+    def page(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the page."""
+        html = files("anyworker.observe").joinpath("page/index.html").read_bytes()
+        headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", _policy(html)),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+        ]
+        start_response("200 OK", headers)
+        return [html]
+
+    def events(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the status again and again, for as long as somebody listens."""
+        if not self._streams.acquire(blocking=False):
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"Too many pages are open.\n"]
+        start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
+        return self._stream()
+
+    def status(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the status once."""
+        start_response("200 OK", [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+        return [json.dumps(self.snapshot({}, None), indent=2).encode() + b"\n"]
+
+    def _stream(self) -> Iterator[bytes]:
+        totals: dict[str, int] = {}
+        looked: float | None = None
+        try:
+            while True:
+                now = time.monotonic()
+                status = self.snapshot(totals, None if looked is None else now - looked)
+                totals, looked = (
+                    {row["task_type"]: row["done"] + row["failed"] for row in status["workers"]},
+                    now,
+                )
+                yield b"data: " + json.dumps(status).encode() + b"\n\n"
+                threading.Event().wait(REFRESH_SECONDS)
+        finally:
+            self._streams.release()
+
+    def snapshot(self, before: dict[str, int], seconds: float | None) -> dict[str, Any]:
+        """Return all that the page shows.
+
+        Args:
+            before: How many tasks of each type were finished when it was looked at last.
+            seconds: How long ago that was, None for never.
+        """
+        fleet, report = self._report()
+        now = datetime.now(UTC).timestamp()
+        executions = self._executions()
+        return {
+            "version": anyworker.__version__,
+            "server": self._about.server,
+            "stage": fleet.stage.value,
+            "level": report.level.value,
+            "problems": [
+                {**attrs.asdict(each), "level": each.level.value, "since": iso(each.since)}
+                for each in report.findings
+            ],
+            "workers": [
+                self._worker(rows, executions.get(rows[0].task_type, _Executions()), before, seconds, now)
+                for rows in _grouped(fleet.workers)
+            ],
+            "processes": [
+                {
+                    "name": place.name,
+                    "pid": place.pid,
+                    "is_serving": place.is_serving,
+                    "is_given_up": place.is_given_up,
+                    "restarts": place.restarts,
+                    "rss_mb": place.rss_mb,
+                }
+                for place in fleet.processes
+            ],
+            "tasks": [
+                {
+                    "task_id": task.task_id,
+                    "task_type": worker.task_type,
+                    "workflow_id": task.workflow_id,
+                    "attempt": task.retry_count + 1,
+                    "age": now - task.since,
+                    "link": self._link(task.workflow_id),
+                }
+                for worker in fleet.workers
+                for task in worker.tasks
+            ],
+            "failures": [self._failure(note) for note in reversed(self._account.failures())],
+            "settings": [attrs.asdict(each) for each in self._about.settings],
+        }
+
+    def _executions(self) -> dict[str, "_Executions"]:
+        found: dict[str, _Executions] = {}
+        for (name, labels), (measured, recent) in self._account.measured(time.monotonic()).items():
+            if name == catalog.EXECUTE_TIME.name:
+                found.setdefault(labels[0], _Executions()).add(labels[1], measured.count, recent)
+        return found
+
+    def _worker(
+        self,
+        rows: Sequence[WorkerView],
+        executions: "_Executions",
+        before: dict[str, int],
+        seconds: float | None,
+        now: float,
+    ) -> dict[str, Any]:
+        """Return one line for the same worker in all processes."""
+        first = rows[0]
+        p50, p95 = quantiles(executions.recent, (0.5, 0.95)) if executions.recent else (None, None)
+        failing = [row for row in rows if row.failing_since is not None]
+        polls = [row.last_poll for row in rows if row.last_poll is not None]
+        more = executions.done + executions.failed - before.get(first.task_type, 0)
+        return {
+            "task_type": first.task_type,
+            "domain": first.domain,
+            "slots": sum(row.slots for row in rows),
+            "in_hand": sum(row.in_hand for row in rows),
+            "done": executions.done,
+            "failed": executions.failed,
+            "rate": None if not seconds else more / seconds,
+            "p50": p50,
+            "p95": p95,
+            "is_paused": all(row.is_paused for row in rows),
+            "poll_age": now - max(polls) if polls else None,
+            "failing_seconds": now - min(row.failing_since or now for row in failing) if failing else None,
+            "failure": failing[-1].failure if failing else None,
+        }
+
+    def _failure(self, note: FailureNote) -> dict[str, Any]:
+        return {
+            "at": iso(note.at),
+            "task_type": note.task_type,
+            "task_id": note.task_id,
+            "workflow_id": note.workflow_id,
+            "reason": note.reason[:_REASON_CHARACTERS],
+            "link": self._link(note.workflow_id),
+        }
+
+    def _link(self, workflow_id: str) -> str | None:
+        if self._ui_url is None:
+            return None
+        return f"{self._ui_url.rstrip('/')}/execution/{quote(workflow_id, safe='')}"
+
+
+@attrs.define
+class _Executions:
+    """What came of the tasks of one type."""
+
+    done: int = 0
+    failed: int = 0
+    recent: dict[int, int] = attrs.field(factory=dict)
+
+    def add(self, status: str, count: int, recent: dict[int, int]) -> None:
+        if status == "SUCCESS":
+            self.done += count
+        else:
+            self.failed += count
+        for bucket, number in recent.items():
+            self.recent[bucket] = self.recent.get(bucket, 0) + number
+
+
+def _grouped(workers: Iterable[WorkerView]) -> list[list[WorkerView]]:
+    groups: dict[tuple[str, str | None], list[WorkerView]] = {}
+    for worker in workers:
+        groups.setdefault((worker.task_type, worker.domain), []).append(worker)
+    return list(groups.values())
+
+
+def _policy(html: bytes) -> str:
+    """Return a policy that lets the page run its own script and style, and ask nobody but this process."""
+    script, style = (_hashes(html, tag) for tag in (b"script", b"style"))
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hashes(html: bytes, tag: bytes) -> str:
+    bodies = re.findall(rb"<" + tag + rb">(.*?)</" + tag + rb">", html, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(body).digest()).decode() for body in bodies]
+    return " ".join(f"'sha256-{digest}'" for digest in digests)

@@ -1,0 +1,180 @@
+"""The status page in a browser: true, live, readable everywhere, and safe from what tasks bring along."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fleet_rig import until
+from process_rig import Process, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on this machine; Debian's package has it"
+)
+
+HOSTILE = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
+
+SCRIPT = """
+import logging, sys
+import anyio
+import anyworker
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+
+@anyworker.worker_task("nap", thread_count=7)
+async def nap(seconds: float) -> str:
+    await anyio.sleep(seconds)
+    return "rested"
+
+@anyworker.worker_task("break")
+async def broken(seconds: float) -> str:
+    raise ValueError(HOSTILE)
+
+HOSTILE = {hostile!r}
+
+if __name__ == "__main__":
+    settings = anyworker.MetricsSettings(http_port=0, update_interval=0.1, ui_url="http://conductor.example")
+    anyworker.run(processes={processes}, metrics_settings=settings)
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def workers(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
+    processes = getattr(request, "param", 1)
+    (tmp_path / "main.py").write_text(SCRIPT.format(hostile=HOSTILE, processes=processes))
+    running = Process(["main.py"], tmp_path, server.url)
+    try:
+        running.await_output("Conductor Worker[name=break", processes)
+        yield running
+    finally:
+        running.close()
+
+
+def url_of(workers: Process) -> str:
+    match = re.search(rb"Status: (http://[^,\s]+),", workers.err)
+    assert match is not None
+    return match[1].decode()
+
+
+def status(url: str) -> dict[str, Any]:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        f"{url}status", timeout=10
+    ) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+@pytest.fixture
+def page(browser: "Browser", workers: Process) -> Iterator["Page"]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    asked: list[str] = []
+    opened.on("request", lambda sent: asked.append(sent.url))
+    opened.goto(url_of(workers), wait_until="domcontentloaded")
+    opened.get_by_text("live", exact=True).wait_for()
+    yield opened
+    context.close()
+    assert complaints == []
+    assert {each for each in asked if not each.startswith(("data:", url_of(workers)))} == set()
+
+
+def row(page: "Page", table: str, beginning: str) -> list[str]:
+    """Return the cells of the row whose first cell is this."""
+    rows: list[list[str]] = page.locator(f"#{table} tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    return next((cells for cells in rows if cells[0] == beginning), [])
+
+
+def test_page_shows_what_the_api_says_and_follows_it(page: "Page", workers: Process, server: Server) -> None:
+    assert row(page, "workers", "nap")[2:5] == ["0 of 7", "0", "0"]
+    long = server.start("nap", seconds=60)
+    for _ in range(3):
+        server.start("nap", seconds=0.01)
+    until(lambda: row(page, "workers", "nap")[2:5] == ["1 of 7", "3", "0"])
+    told = next(each for each in status(url_of(workers))["workers"] if each["task_type"] == "nap")
+    assert (told["in_hand"], told["slots"], told["done"], told["failed"]) == (1, 7, 3, 0)
+    task = server.task(long)
+    until(lambda: row(page, "tasks", task["taskId"])[1:4] == ["nap", long, "1"])
+    link = page.locator("#tasks a").first
+    assert link.get_attribute("href") == f"http://conductor.example/execution/{long}"
+    assert page.locator("#stage").inner_text() == "running"
+    assert row(page, "settings", "nap")[1:3] == ["thread_count", "7"]
+
+
+def test_failures_are_shown_and_hostile_text_stays_text(page: "Page", server: Server) -> None:
+    server.start("break", seconds=0, retryCount=0)
+    until(lambda: row(page, "workers", "break")[4:5] == ["1"])
+    reason = page.locator("#failures tbody tr td").nth(2)
+    assert reason.inner_text() == f"ValueError: {HOSTILE}"
+    assert page.locator("#failures img, #failures script").count() == 0
+    assert page.title() == "anyworker: ok"
+
+
+def test_quiet_fleet_is_shown_as_such(page: "Page", workers: Process) -> None:
+    workers.send(signal.SIGUSR1)
+    until(lambda: page.locator("#stage").inner_text() == "quiet")
+    assert row(page, "workers", "nap")[8] == "paused"
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+def test_child_that_dies_is_shown_with_its_restart(page: "Page", workers: Process) -> None:
+    name = "process 1 of 2"
+    until(lambda: row(page, "processes", name)[2:4] == ["serves", "0"])
+    os.kill(int(row(page, "processes", name)[1]), signal.SIGKILL)
+    until(lambda: row(page, "processes", name)[2:4] == ["serves", "1"])
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_flows_over_the_edge(page: "Page", server: Server, width: int) -> None:
+    server.start("break", seconds=0, retryCount=0)
+    server.start("nap", seconds=60)
+    until(lambda: row(page, "workers", "break")[4:5] == ["1"])
+    page.set_viewport_size({"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_background(page: "Page", server: Server, scheme: str) -> None:
+    server.start("break", seconds=0, retryCount=0)
+    server.start("nap", seconds=60)
+    until(lambda: row(page, "workers", "break")[4:5] == ["1"])
+    page.emulate_media(color_scheme=scheme)
+    poor = page.evaluate((Path(__file__).parent / "contrast.js").read_text())
+    assert poor == []
+    is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
+    assert is_dark == (scheme == "dark")
+
+
+def test_page_can_be_read_by_keyboard_and_screen_reader(page: "Page") -> None:
+    names = [each.get_attribute("aria-labelledby") for each in page.locator("section").all()]
+    assert all(name and page.locator(f"#{name}").count() == 1 for name in names)
+    assert page.locator("th:not([scope])").count() == 0
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.keyboard.press("Tab")
+    focused = page.evaluate("document.activeElement.getAttribute('role')")
+    assert focused == "region"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
