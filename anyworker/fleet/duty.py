@@ -235,10 +235,19 @@ def _rss_mb() -> float:
 
 
 def _end_with_the_parent(wire: socket.socket, grace: float) -> None:
-    """End the process some time after its parent, whatever the event loop is busy with."""
+    """End the process some time after its parent, whatever the event loop is busy with.
+
+    What the parent forked may hold the other end of the socket open; where the system can tell that the
+    parent itself has ended, the socket is closed from here, for the loop to see.
+    """
     watch = select.poll()
     # Reading is the loop's; an end is told whether asked for or not.
     watch.register(wire, 0)
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):
+            watch.register(os.pidfd_open(os.getppid()), select.POLLIN)
     watch.poll()
+    with contextlib.suppress(OSError):
+        wire.shutdown(socket.SHUT_RDWR)
     threading.Event().wait(grace + _LATEST_END)
     exit_now(EXIT_ABANDONED)

@@ -156,10 +156,14 @@ class Post:
             logger.info("%s (pid %d) is replaced: %s", self._assignment.name, current.pid, reason)
             self._successor = self._begin(tasks)
 
-    def _begin(self, tasks: anyio.abc.TaskGroup) -> ChildProcess:
-        child = ChildProcess.start(self._assignment.name, self._look, self._counted)
-        self.children.append(child)
+    def _begin(self, tasks: anyio.abc.TaskGroup) -> ChildProcess | None:
         self.begun.set()
+        try:
+            child = ChildProcess.start(self._assignment.name, self._look, self._counted)
+        except OSError as error:  # no more processes, memory or descriptors
+            self._plan_restart(f"{self._assignment.name} cannot be started ({error})", served=0.0)
+            return None
+        self.children.append(child)
         begin = msgspec.structs.replace(self._assignment.begin, is_quiet=self.is_quiet)
         tasks.start_soon(child.follow, begin, self._upkeep.watchdog)
         return child
@@ -201,17 +205,21 @@ class Post:
             self._take_in_death(child, child.status)
 
     def _take_in_death(self, child: ChildProcess, status: int) -> None:
-        how = f"{child.name} (pid {child.pid}) {describe_status(status)}"
-        delay = None
         if self._died_at is None or child.is_serving:
             self._died_at = datetime.now(UTC).timestamp()
+        how = f"{child.name} (pid {child.pid}) {describe_status(status)}"
+        was_killed = status == -signal.SIGKILL and not child.was_silent
+        self._plan_restart(how, child.served, was_killed=was_killed)
+
+    def _plan_restart(self, how: str, served: float, *, was_killed: bool = False) -> None:
+        delay = None
         if self._upkeep.has_restarts:
-            was_killed = status == -signal.SIGKILL and not child.was_silent
-            delay = self._restarts.died(child.served, self._draw(), was_killed=was_killed)
+            delay = self._restarts.died(served, self._draw(), was_killed=was_killed)
         if delay is None:
             self.is_given_up = True
             self.failures += 1
-            logger.error("%s; not restarted after %d restarts in a row", how, self._restarts.attempts - 1)
+            in_a_row = max(0, self._restarts.attempts - 1)
+            logger.error("%s; not restarted after %d restarts in a row", how, in_a_row)
             self._failed([])
             return
         self._restart_count += 1

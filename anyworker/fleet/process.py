@@ -185,8 +185,10 @@ class ChildProcess:
             # What has come meanwhile is read first, should this loop itself have been late.
             await anyio.sleep(_READING_SECONDS)
             silent = anyio.current_time() - self._last_beat
+        if self.is_retiring:
+            return  # its last moments have a limit of their own
         self.was_silent = True
-        stacks = await self._stacks()
+        stacks = await self.stacks()
         logger.error(
             "%s (pid %d) has given no sign of life for %.1f s: its event loop is blocked, by code that "
             "should run in a thread or await. It is killed. Its stacks:\n%s",
@@ -194,8 +196,8 @@ class ChildProcess:
         )
         self.kill()
 
-    async def _stacks(self) -> str:
-        """Return what all its threads were doing."""
+    async def stacks(self) -> str:
+        """Return what all its threads are doing."""
         self._process.send_signal(signal.SIGQUIT)
         text = b""
         with anyio.move_on_after(_DUMP_SECONDS):

@@ -25,7 +25,9 @@ from anyworker.fleet.leaving import exit_now, run_beside
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_QUIET, _RESUME = signal.SIGUSR1, signal.SIGUSR2
+_QUIET, _RESUME = "SIGUSR1", "SIGUSR2"
+_WHISPERS = tuple(signal.Signals[name] for name in (_QUIET, _RESUME) if name in signal.Signals.__members__)
+"""Not where there are none, as on Windows."""
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int
 
@@ -83,7 +85,7 @@ class SignalStages:
         for signum in self.stops:
             if signal.getsignal(signum) != signal.SIG_IGN:
                 self._take(signum, self._on_signal)
-        for signum in (_QUIET, _RESUME):
+        for signum in _WHISPERS:
             self._take(signum, self._on_whisper)
         return self
 
@@ -205,7 +207,7 @@ class SignalStages:
     def _on_whisper(self, signum: int, frame: FrameType | None) -> None:
         if not self._is_for_another(signum):
             self._pass_on(signum, frame)
-            self.is_quiet = signum == _QUIET
+            self.is_quiet = signal.Signals(signum).name == _QUIET
             self._wake()
 
     def _wake(self) -> None:
@@ -241,7 +243,7 @@ class SignalStages:
 
     def _take_back(self) -> None:
         for signum in self._previous:
-            handler = self._on_whisper if signum in {_QUIET, _RESUME} else self._on_signal
+            handler = self._on_whisper if signum in _WHISPERS else self._on_signal
             if signal.signal(signum, handler) != handler:
                 logger.warning(
                     "an imported module handled %s itself; the workers' handler replaces it", signum.name

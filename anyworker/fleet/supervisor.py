@@ -184,7 +184,10 @@ class Supervisor:
         self.stop()
         await anyio.sleep(CANCEL_SECONDS + _LAST_SECONDS)
         for child in self._children:
-            logger.error("Abandoning %s (pid %d), which does not end: killing it", child.name, child.pid)
+            logger.error(
+                "Abandoning %s (pid %d), which does not end. It is killed. Its stacks:\n%s",
+                *(child.name, child.pid, await child.stacks()),
+            )
             child.kill()
 
 

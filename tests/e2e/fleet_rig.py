@@ -45,6 +45,25 @@ logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 """
 
 
+HEAD = """
+import logging, os, sys, threading
+import anyworker
+from anyworker import TaskHandler, TaskRunnerEventsListener, worker_task
+logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+"""
+WORKER = """
+@worker_task("greet")
+def greet(name: str = "you") -> str:
+    return f"{__name__} {name}"
+"""
+
+
+def script(directory: Path, code: str) -> list[str]:
+    """Write a program; return the command that runs it."""
+    (directory / "app.py").write_text(HEAD + code)
+    return ["app.py"]
+
+
 @contextlib.contextmanager
 def fleet(
     server: Server,

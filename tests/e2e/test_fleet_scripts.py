@@ -6,20 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_rig import children, statuses, until
+from fleet_rig import HEAD, WORKER, script, statuses, until
 from process_rig import Process, Server
 
-HEAD = """
-import logging, os, sys, threading
-import anyworker
-from anyworker import TaskHandler, TaskRunnerEventsListener, worker_task
-logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-"""
-WORKER = """
-@worker_task("greet")
-def greet(name: str = "you") -> str:
-    return f"{__name__} {name}"
-"""
 STARTS = {
     "run": "anyworker.run(processes=2)",
     "seed": (
@@ -35,11 +24,6 @@ STARTS = {
 
 def indented(code: str) -> str:
     return "\n".join(f"    {line}" for line in code.splitlines())
-
-
-def script(directory: Path, code: str) -> list[str]:
-    (directory / "app.py").write_text(HEAD + code)
-    return ["app.py"]
 
 
 def refused(server: Server, directory: Path, code: str) -> str:
@@ -264,31 +248,3 @@ def test_interactive_program_is_refused(by: str, server: Server, tmp_path: Path)
     assert done.returncode == 3, done.stderr
     assert "interactive session" in done.stderr
     assert "move it to a module" in done.stderr
-
-
-def test_handler_starts_again_after_it_was_stopped(server: Server, tmp_path: Path) -> None:
-    code = f"""{WORKER}
-if __name__ == "__main__":
-    handler = TaskHandler()
-    for _ in range(2):
-        handler.start_processes()
-        print("status", handler.get_worker_process_status(), handler.is_healthy(), flush=True)
-        assert sys.stdin.readline()
-        handler.stop_processes()
-        print("stopped", handler.is_healthy(), flush=True)
-"""
-    process = Process(script(tmp_path, code), tmp_path, server.url, stdin=subprocess.PIPE)
-    try:
-        for count in (1, 2):
-            workflow_id = server.start("greet")
-            until(lambda workflow_id=workflow_id: statuses(server, [workflow_id]) == {"COMPLETED"})
-            assert len(children(process)) == 1
-            process.write("\n")
-            process.await_output("stopped False", count)
-            assert children(process) == []
-        assert process.end() == 0
-    finally:
-        process.close()
-    assert process.out.count(b"'alive': True") == 2
-    assert b"'worker': 'greet'" in process.out
-    assert b"True\n" in process.out

@@ -187,3 +187,45 @@ def test_old_process_is_drained_behind_its_successor(limit: str, server: Server,
     assert statuses(server, ids + long) == {"COMPLETED"}
     assert limit.partition("=")[0].encode() in process.err
     assert b"was killed" not in process.err
+
+
+def test_parent_that_was_forked_and_killed_leaves_no_orphans(server: Server, tmp_path: Path) -> None:
+    """What it forked holds the sockets to its children open."""
+    code = """
+import os, signal, threading
+def fork() -> None:
+    threading.Event().wait(1.0)
+    pid = os.fork()
+    if pid == 0:
+        threading.Event().wait(60)
+        os._exit(0)
+    os.write(1, f"forked {pid} at last\\\\n".encode())
+if __name__ == "__main__":
+    with anyworker.TaskHandler(import_modules=["workers"], processes=2) as handler:
+        handler.start_processes()
+        fork()
+        handler.join_processes()
+"""
+    with fleet(server, tmp_path, code) as process:
+        process.await_output("at last")
+        forked = int(process.out.decode().split("forked ")[1].split()[0])
+        pids = [pid for pid in children(process) if pid != forked]
+        try:
+            process.send(KILL)
+            until(lambda: not any(map(is_alive, pids)))
+            assert len(pids) == 2
+            assert is_alive(forked)
+        finally:
+            os.kill(forked, KILL)
+
+
+def test_lifespan_that_cannot_be_opened_stops_the_fleet(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "life.py").write_text(
+        "import contextlib\n@contextlib.asynccontextmanager\nasync def pool():\n"
+        "    raise RuntimeError('no database')\n    yield {}\n"
+    )
+    code = "import life\nanyworker.run(processes=2, import_modules=['workers'], lifespan=life.pool)"
+    with fleet(server, tmp_path, code, wait_for="Cannot start", count=1) as process:
+        assert process.end() == 3
+    assert b"no database" in process.err
+    assert b"pool" in process.err
