@@ -30,6 +30,8 @@ class Execution:
     """Whether nobody waits for the call any more."""
     is_abandoned: bool = False
     """Whether it was left while a thread ran the function."""
+    is_marked: bool = False
+    """Whether the child that runs it bears the mark of a stray cancellation, whatever came of that."""
     has_outcome: bool = False
     """Whether the call is over, so that its result is all that there is to do."""
     extension: anyio.Event | None = None

@@ -261,7 +261,7 @@ class Runner:
                         if scope.cancel_called:
                             break
                         await self._settlement.settle(execution, outcome)
-                        slot.is_served = not is_stray(outcome)
+                        slot.is_served = not (execution.is_marked or is_stray(outcome))
                         self._freed(slot)
                         if not slot.is_served:
                             return

@@ -16,7 +16,7 @@ from anyworker.errors import ConfigurationError
 from anyworker.functions import why_unusable
 from anyworker.policy.outcome import Completed, InProgress, Outcome, Returned
 from anyworker.runner.isolation import in_context
-from anyworker.runner.raising import outcome_of_raised
+from anyworker.runner.raising import is_stray, outcome_of_raised
 from anyworker.runner.returning import outcome_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def wrapped(executor: "Executor", execution: "Execution", scope: "anyio.Ca
     polled = draft.task
     call: CallNext = partial(_innermost, executor, execution, scope)
     for layer in reversed(executor.middleware):
-        call = partial(_layer, layer, call)
+        call = partial(_layer, execution, layer, call)
     surroundings = contextvars.copy_context()
     surroundings.run(task_context.enter, draft, None, executor.resources, executor.log_level)
     execution.scope = scope
@@ -114,12 +114,12 @@ async def _innermost(
         return executor.cut(execution)
     draft.task = task
     try:
-        return await executor.execute_bare(execution, scope)
+        return _marking(execution, await executor.execute_bare(execution, scope))
     finally:
         execution.scope = scope
 
 
-async def _layer(layer: Middleware, call_next: CallNext, task: Task) -> Outcome:
+async def _layer(execution: "Execution", layer: Middleware, call_next: CallNext, task: Task) -> Outcome:
     try:
         returned: object = layer(call_next, task)
         if not inspect.isawaitable(returned):
@@ -131,9 +131,15 @@ async def _layer(layer: Middleware, call_next: CallNext, task: Task) -> Outcome:
         return _as_outcome(layer, await returned, task)
     except BaseException as error:  # noqa: BLE001 - the boundary to user functions
         if (outcome := outcome_of_raised(error, task.task_id)) is not None:
-            return outcome
+            return _marking(execution, outcome)
     await anyio.lowlevel.checkpoint()
     raise AssertionError
+
+
+def _marking(execution: "Execution", outcome: Outcome) -> Outcome:
+    """Return an outcome; remember a stray cancellation, of which other middleware may make a success."""
+    execution.is_marked = execution.is_marked or is_stray(outcome)
+    return outcome
 
 
 def _as_outcome(layer: Middleware, value: object, task: Task) -> Outcome:

@@ -1,5 +1,6 @@
 """Middleware stands around every execution: it may change what goes in, what comes out, and when."""
 
+import asyncio
 import contextvars
 import logging
 import threading
@@ -386,6 +387,41 @@ async def test_plain_functions_run_in_threads_and_middleware_does_not() -> None:
             await performance.define("work")
             await performance.play()
     assert threads[0] == threading.get_ident() != threads[1]
+
+
+@pytest.mark.parametrize("place", ["function", "middleware"])
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_child_that_a_stray_cancellation_has_marked_runs_no_other_task(place: str) -> None:
+    children: list[object] = []
+
+    async def cancel_itself() -> None:
+        child = asyncio.current_task()
+        assert child is not None
+        child.cancel()
+        await anyio.lowlevel.checkpoint()
+
+    async def forgiving(call_next: CallNext, task: Task) -> Outcome:
+        outcome = await call_next(task)
+        return Completed({"forgiven": True}) if isinstance(outcome, Failed) else outcome
+
+    async def troubled(call_next: CallNext, task: Task) -> Outcome:
+        if place == "middleware" and task.input_data["n"] == 1:
+            children.append(asyncio.current_task())
+            await cancel_itself()
+        return await call_next(task)
+
+    async def work(n: int) -> int:
+        children.append(asyncio.current_task())
+        if n == 1:
+            await cancel_itself()
+        return n
+
+    with anyio.fail_after(10):
+        async with stage(Worker("work", work), middleware=[forgiving, troubled]) as performance:
+            await performance.define("work")
+            assert (await performance.play({"n": 1})).output == {"forgiven": True}
+            assert (await performance.play({"n": 2})).output == {"result": 2}
+    assert children[0] is not children[1]
 
 
 @attrs.frozen
