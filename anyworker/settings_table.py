@@ -101,6 +101,7 @@ METRICS: Mapping[str, Entry] = {
     "directory": Entry("the path of a directory", _is_text, is_path=True),
     "file_name": Entry("a file's name", _is_text),
     "update_interval": Entry(_POSITIVE, _is_positive),
+    "ui_url": Entry("the Conductor UI's URL", _is_text),
     "histograms": Entry("true or false", lambda value: isinstance(value, bool)),
 }
 """Keys of ``[metrics]``, by the names of the fields of `MetricsSettings`."""

@@ -1,14 +1,17 @@
 """Settings from a file: what it may say, what wins over it, and what is said about mistakes."""
 
+import inspect
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker import Configuration, ConfigurationError, Worker
+import anyworker
+from anyworker import AuthenticationSettings, Configuration, ConfigurationError, MetricsSettings, Worker
 from anyworker.option_table import PROPERTIES
 from anyworker.options import resolve, resolve_all
 from anyworker.settings_file import find_settings, read_settings
@@ -314,6 +317,17 @@ def test_a_file_that_is_no_toml_or_is_missing_is_named(write: Write) -> None:
         Configuration.from_file("nowhere.toml")
     [problem] = problems("[tool.other]", write, name="pyproject.toml")
     assert problem == "pyproject.toml: there is no table [tool.anyworker] in it"
+
+
+def test_keys_and_defaults_are_those_of_what_they_are_for() -> None:
+    run = inspect.signature(anyworker.run).parameters
+    defaults = {name: run["import_modules" if name == "modules" else name].default for name in RUN}
+    assert defaults == {name: entry.default for name, entry in RUN.items()}
+    server = inspect.signature(Configuration).parameters
+    assert {"server_api_url" if name == "url" else name for name in SERVER} <= server.keys()
+    parts = {name.removesuffix("_env") for name in AUTH}
+    assert parts == {field.name for field in attrs.fields(AuthenticationSettings)}
+    assert METRICS.keys() <= {field.name for field in attrs.fields(MetricsSettings)}
 
 
 HEADS = [
