@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DEAF = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+_DEAF = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _LATEST_END = CANCEL_SECONDS + 5.0
 """Seconds beyond the grace after which a process whose parent is gone ends, whatever holds it."""

@@ -164,6 +164,7 @@ class Post:
             self._plan_restart(f"{self._assignment.name} cannot be started ({error})", served=0.0)
             return None
         self.children.append(child)
+        logger.info("%s is started (pid %d)", self._assignment.name, child.pid)
         begin = msgspec.structs.replace(self._assignment.begin, is_quiet=self.is_quiet)
         tasks.start_soon(child.follow, begin, self._upkeep.watchdog)
         return child

@@ -4,8 +4,9 @@ import logging
 import math
 import os
 import signal
+import subprocess
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import anyio
 import anyio.to_thread
@@ -15,9 +16,6 @@ from anyworker.fleet.orders import REPORTS, Beat, Begin, Counted, Refused, Repor
 from anyworker.fleet.spawning import spawn
 from anyworker.observe.ledger import News
 
-if TYPE_CHECKING:
-    import subprocess
-
 logger = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 1.0
@@ -25,6 +23,7 @@ _LAST_WORDS_SECONDS = 1.0
 _DUMP_SECONDS = 1.0
 """How long a wedged process may write the stacks of its threads."""
 _READING_SECONDS = 0.05
+_LATENESS_SECONDS = 2.0
 _CHUNK = 65536
 
 
@@ -40,7 +39,7 @@ class ChildProcess:
     def __init__(
         self,
         name: str,
-        process: "subprocess.Popen[bytes]",
+        process: subprocess.Popen[bytes],
         link: Link[Report],
         dump: int,
         changed: Callable[[], object],
@@ -78,7 +77,9 @@ class ChildProcess:
         """Start a process, which waits for its orders."""
         dump, theirs = os.pipe()
         try:
-            process, wire = spawn("anyworker.fleet.child", [str(theirs)], descriptors=[theirs])
+            process, wire = spawn(
+                "anyworker.fleet.child", [str(theirs)], descriptors=[theirs], stdin=subprocess.DEVNULL
+            )
         except BaseException:
             os.close(dump)
             raise
@@ -181,9 +182,11 @@ class ChildProcess:
         await self._serves.wait()
         silent = 0.0
         while silent < seconds:
-            await anyio.sleep_until(self._last_beat + seconds)
-            # What has come meanwhile is read first, should this loop itself have been late.
-            await anyio.sleep(_READING_SECONDS)
+            due = self._last_beat + seconds
+            await anyio.sleep_until(due)
+            # This loop may be late itself, or all processes were stopped: what they say comes first.
+            late = anyio.current_time() - due
+            await anyio.sleep(_READING_SECONDS + min(late, _LATENESS_SECONDS))
             silent = anyio.current_time() - self._last_beat
         if self.is_retiring:
             return  # its last moments have a limit of their own

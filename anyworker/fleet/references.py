@@ -5,7 +5,7 @@ import io
 import pickle
 import sys
 from collections.abc import Iterator, Mapping
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, BinaryIO
 
 import attrs
@@ -231,6 +231,8 @@ def _inside(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"[{key!r}]", inner) for key, inner in value.items())
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{index}]", inner) for index, inner in enumerate(value))
+    elif isinstance(value, MethodType):
+        yield ".__self__", value.__self__
     elif not isinstance(value, type | FunctionType):
         state = getattr(value, "__dict__", None) or {
             name: getattr(value, name) for name in _slots(value) if hasattr(value, name)

@@ -73,6 +73,22 @@ def test_grace_holds_for_the_whole_fleet(backend: str, server: Server, tmp_path:
     assert statuses(server, ids) == {"SCHEDULED"}
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_thread_that_outlives_the_grace_is_named_and_left(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = "anyworker.run(processes=2, backend=sys.argv[1], import_modules=['workers'], grace=0.3)"
+    with fleet(server, tmp_path, code, backend) as process:
+        toil = server.start("toil", seconds=60)
+        process.await_output("toiling")
+        pids = children(process)
+        process.send(TERM)
+        assert process.end() == 4
+        assert not any(map(is_alive, pids))
+    assert server.task(toil)["status"] == "IN_PROGRESS"
+    assert b"in toil" in process.err
+
+
 @pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_signals_hush_a_fleet_and_let_it_poll_again(

@@ -229,3 +229,18 @@ def test_lifespan_that_cannot_be_opened_stops_the_fleet(server: Server, tmp_path
         assert process.end() == 3
     assert b"no database" in process.err
     assert b"pool" in process.err
+
+
+def test_fleet_that_was_stopped_and_goes_on_replaces_nobody(server: Server, tmp_path: Path) -> None:
+    """As by Ctrl-Z and fg: none of the processes could give a sign of life."""
+    code = "anyworker.run(processes=2, import_modules=['workers'], watchdog=1)"
+    with fleet(server, tmp_path, code) as process:
+        pids = [process.process.pid, *children(process)]
+        for signum in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in pids:
+                os.kill(pid, signum)
+            time.sleep(2)  # noqa: TID251 - longer than the watchdog's patience
+        assert children(process) == pids[1:]
+        process.send(TERM)
+        assert process.end() == 0
+    assert b"sign of life" not in process.err

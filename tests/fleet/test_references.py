@@ -23,6 +23,12 @@ class Greeter:
         return self.word
 
 
+class Locked(Greeter):
+    def __init__(self) -> None:
+        super().__init__("x")
+        self.lock = threading.Lock()
+
+
 class Slotted:
     __slots__ = ("lock",)
 
@@ -74,10 +80,11 @@ def test_every_worker_that_does_not_exist_elsewhere_is_named() -> None:
         ((Greeter("x"), Slotted()), "parts[1] (Slotted): its attribute lock,"),
         ({"a": [1, threading.Lock()]}, "its attribute ['a'][1],"),
         (threading.Lock(), "lock"),
+        (Worker("locked", Locked()), "its attribute execute_function.__self__.lock,"),
         (Configuration(token_provider=lambda: "t", environ={}), "its attribute token_provider,"),
         ([ssl.create_default_context()], "parts[0] (SSLContext): <ssl.SSLContext"),
     ],
-    ids=["slots", "containers", "itself", "configuration", "ssl"],
+    ids=["slots", "containers", "itself", "worker", "configuration", "ssl"],
 )
 def test_what_cannot_be_pickled_is_named_by_its_innermost_attribute(value: object, path: str) -> None:
     [problem] = refusals({"parts": value})
