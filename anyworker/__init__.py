@@ -7,7 +7,7 @@ from anyworker.lazy import loader
 if TYPE_CHECKING:
     from anyworker.conductor.models import Task, TaskDef, TaskExecLog, TaskResult
     from anyworker.configuration import AuthenticationSettings, Configuration
-    from anyworker.context import TaskContext, TaskInProgress, get_task_context
+    from anyworker.context import TaskContext, TaskInProgress, check_cancelled, get_task_context
     from anyworker.errors import AnyworkerError, ConfigurationError, LifespanError, NonRetryableException
     from anyworker.events import (
         LeaseExtended,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ResultRefused,
         ResultReplayed,
         ResultStored,
+        TaskCancelled,
         TaskDefRegistered,
         TaskDefRegistrationFailure,
         TaskExecutionCompleted,
@@ -60,6 +61,7 @@ __all__ = [
     "ResultReplayed",
     "ResultStored",
     "Task",
+    "TaskCancelled",
     "TaskContext",
     "TaskDef",
     "TaskDefRegistered",
@@ -77,6 +79,7 @@ __all__ = [
     "Worker",
     "WorkerLoader",
     "auto_discover_workers",
+    "check_cancelled",
     "get_task_context",
     "register_type",
     "run",
@@ -90,7 +93,7 @@ __all__ = [
 _HOMES = {
     "anyworker.conductor.models": ("Task", "TaskDef", "TaskExecLog", "TaskResult"),
     "anyworker.configuration": ("AuthenticationSettings", "Configuration"),
-    "anyworker.context": ("TaskContext", "TaskInProgress", "get_task_context"),
+    "anyworker.context": ("TaskContext", "TaskInProgress", "check_cancelled", "get_task_context"),
     "anyworker.errors": ("AnyworkerError", "ConfigurationError", "LifespanError", "NonRetryableException"),
     "anyworker.events": (
         "LeaseExtended",
@@ -102,6 +105,7 @@ _HOMES = {
         "ResultRefused",
         "ResultReplayed",
         "ResultStored",
+        "TaskCancelled",
         "TaskExecutionCompleted",
         "TaskExecutionFailure",
         "TaskExecutionStarted",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from anyworker.conductor.models import Task, TaskExecLog
-from anyworker.errors import NoTaskContextError
+from anyworker.errors import CallCancelled, NoTaskContextError
 from anyworker.policy.cancellation import CancelReason, TimeoutExceeded
 from anyworker.policy.outcome import Draft
 
@@ -256,6 +256,19 @@ def get_task_context() -> TaskContext:
     if context is None:
         raise NoTaskContextError
     return context
+
+
+def check_cancelled() -> None:
+    """Raise if the call that runs here is cancelled, so that a plain function need not look for itself.
+
+    A thread cannot be interrupted: one that runs long ends sooner if it calls this now and then.
+
+    Raises:
+        CallCancelled: It is, with the reason; nobody waits for what the function returns.
+        NoTaskContextError: No task runs here.
+    """
+    if (reason := get_task_context().cancel_reason) is not None:
+        raise CallCancelled(reason)
 
 
 def current_task_context() -> TaskContext | None:

@@ -11,6 +11,7 @@
     ├── ReportedFailure             a function returned a TaskResult that says it failed
     ├── StrayCancellation           a function was cancelled although nobody asked for it
     ├── ExecutionTimeout            a function took longer than its worker's timeout
+    ├── CallCancelled               check_cancelled() in a call that is cancelled
     ├── ShutDown                    a function was cancelled by a shutdown and may not run again
     ├── DeliveryCancelled           a result was on its way when its worker was torn down
     ├── ResultNotTaken              a result in the outbox that the server will never take, or has not taken
@@ -103,6 +104,18 @@ class ExecutionTimeout(AnyworkerError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"took longer than timeout={seconds:g} seconds")
+
+
+class CallCancelled(AnyworkerError):
+    """The call that runs here is cancelled; let it out of the function.
+
+    Args:
+        reason: Why, from `anyworker.policy.cancellation`.
+    """
+
+    def __init__(self, reason: object) -> None:
+        self.reason = reason
+        super().__init__(f"cancelled: {reason}")
 
 
 class ShutDown(AnyworkerError):

@@ -1,14 +1,17 @@
 """What a worker tells about itself: frozen events, listeners, and the one place that calls them."""
 
-import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import ConfigurationError
+from anyworker.listening import handlers_of, problem_of
+
+if TYPE_CHECKING:
+    from anyworker.policy.cancellation import CancelReason
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +155,16 @@ class ResultRefused(TaskEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskCancelled(TaskEvent):
+    """A call was cancelled and has ended, or is left behind in its thread."""
+
+    reason: "CancelReason"
+    """From `anyworker.policy.cancellation`."""
+    late_result: TaskResult | None
+    """What the function came to all the same, where nobody else is told of it because the task was lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskDefRegistered(TaskRunnerEvent):
     """A task definition is on the server as it should be."""
 
@@ -216,6 +229,9 @@ class TaskRunnerEventsListener:
     def on_result_refused(self, event: ResultRefused) -> None:
         """Hear that the server will never take a result."""
 
+    def on_task_cancelled(self, event: TaskCancelled) -> None:
+        """Hear that a call was cancelled."""
+
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         """Hear that a task definition is on the server."""
 
@@ -240,6 +256,7 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     ResultStored: "on_result_stored",
     ResultReplayed: "on_result_replayed",
     ResultRefused: "on_result_refused",
+    TaskCancelled: "on_task_cancelled",
     TaskDefRegistered: "on_task_def_registered",
     TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }
@@ -253,12 +270,13 @@ class Publisher:
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        listeners = tuple(listeners)
-        problems = [problem for listener in listeners if (problem := _problem(listener))]
+        listeners, names = tuple(listeners), _METHODS.values()
+        problems = [problem for listener in listeners if (problem := problem_of(listener, names))]
         if problems:
             raise ConfigurationError(problems)
         self._handlers: dict[type[TaskRunnerEvent], tuple[Callable[[Any], object], ...]] = {
-            kind: tuple(_handlers(listeners, name)) for kind, name in _METHODS.items()
+            kind: tuple(handlers_of(listeners, name, TaskRunnerEventsListener))
+            for kind, name in _METHODS.items()
         }
 
     def hears(self, kind: type[TaskRunnerEvent]) -> bool:
@@ -272,28 +290,3 @@ class Publisher:
                 handler(event)
             except (Exception, SystemExit):
                 logger.exception("A listener failed on %s: %r", type(event).__name__, handler)
-
-
-def _handlers(listeners: Iterable[Listener], name: str) -> Iterator[Callable[[Any], object]]:
-    for listener in listeners:
-        handler = getattr(listener, name, None)
-        if handler is None or getattr(type(listener), name, None) is getattr(TaskRunnerEventsListener, name):
-            continue
-        yield handler
-
-
-def _problem(listener: Listener) -> str | None:
-    if isinstance(listener, type):
-        return f"event listener {listener.__name__} is a class: give an instance, {listener.__name__}()"
-    handlers = [getattr(listener, name, None) for name in _METHODS.values()]
-    if not any(handlers):
-        return f"event listener {listener!r} has none of the methods {', '.join(_METHODS.values())}"
-    for name in _METHODS.values():
-        handler = getattr(listener, name, None)
-        if handler is not None and not callable(handler):
-            return f"event listener {listener!r}: {name} is not callable"
-        if inspect.iscoroutinefunction(handler):
-            return (
-                f"event listener {listener!r}: {name} is async; events are published synchronously, use def"
-            )
-    return None

@@ -67,6 +67,8 @@ class Dropped:
     """The task is no longer ours: the server is told nothing."""
 
     reason: CancelReason
+    late: "Sent | None" = None
+    """What the call came to all the same, None where it ended as it was told to."""
 
 
 @attrs.frozen

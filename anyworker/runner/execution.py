@@ -2,6 +2,7 @@
 
 import contextvars
 import inspect
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from anyworker.policy.outcome import (
     Failed,
     HandedBack,
     Outcome,
+    Sent,
     Terminal,
     failure,
 )
@@ -43,6 +45,8 @@ from anyworker.runner.wrapping import Middleware, wrapped
 from anyworker.values.collector import without_collections
 from anyworker.values.payload import is_opened_by_its_class
 from anyworker.values.weight import is_heavy
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Arguments = tuple[tuple[object, ...], dict[str, object]]
@@ -123,6 +127,20 @@ class Executor:
                 ended = ShutDown()
                 return Failed(str(ended), ended)
 
+    def ended(self, execution: Execution, outcome: Outcome | None) -> Outcome:
+        """Return the outcome of a call that was cancelled, whatever it came to: None if to nothing."""
+        if outcome is None:
+            return self.cut(execution)
+        reason = execution.draft.cancel_reason
+        logger.warning(
+            "The function of task %s ended as if it had not been cancelled: %s",
+            execution.draft.task.task_id,
+            reason,
+        )
+        if isinstance(reason, Terminated | TimedOut | LeaseLost) and isinstance(outcome, Sent):
+            return Dropped(reason, outcome)
+        return outcome
+
     async def _converted_aside(self, execution: Execution, scope: anyio.CancelScope) -> Outcome:
         """Convert an input where the loop need not stand still for it, then call."""
         execution.scope = scope
@@ -164,7 +182,13 @@ class Executor:
         named: dict[str, object],
     ) -> Outcome:
         with anyio.move_on_after(seconds) as scope:
-            return await self._guarded(execution, positional, named, TimeLimit(seconds, scope))
+            outcome = await self._guarded(execution, positional, named, TimeLimit(seconds, scope))
+            if not scope.cancel_called:
+                return outcome
+            logger.warning(
+                "The function of task %s went on to its end after its timeout", execution.draft.task.task_id
+            )
+        execution.is_interrupted = True
         execution.cancel(TimeoutExceeded(seconds))
         return self.cut(execution)
 

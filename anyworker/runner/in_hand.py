@@ -39,10 +39,18 @@ class Execution:
     is_held: bool = False
     """Whether no heartbeat may be sent, because a result is on its way: the server would mix them up."""
 
+    is_interrupted: bool = False
+    """Whether the function ran when its call was cancelled."""
+    cancelled_at: float | None = None
+    """Loop time at which the call was cancelled."""
+
     def cancel(self, reason: CancelReason) -> None:
         """Cancel the call, if it is still going on; the first reason counts."""
         self.draft.cancel_reason = self.draft.cancel_reason or reason
+        if self.cancelled_at is None:
+            self.cancelled_at = anyio.current_time()
         if self.scope is not None:
+            self.is_interrupted = True
             self.scope.cancel()
 
     def leave(self) -> None:

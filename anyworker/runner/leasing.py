@@ -1,4 +1,4 @@
-"""Keep the leases of the tasks in hand: one keeper for a runner, whatever the number of its tasks.
+"""Look after the tasks in hand, above all their leases: one keeper for a runner, however many tasks.
 
 It sleeps until the earliest deadline that it knows. Tasks that end before theirs cost nothing: the keeper
 learns of a task by looking through those in hand when it wakes, and a task taken later than another is due
@@ -14,11 +14,13 @@ import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, NotFoundError, TransportError
-from anyworker.policy.cancellation import LeaseLost, Terminated
+from anyworker.policy.cancellation import CancelReason, LeaseLost, Terminated
 from anyworker.policy.leases import Lease, earliest_extension
+from anyworker.policy.watching import earliest_look
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.polling import PollClient
 from anyworker.runner.reporting import Reporter
+from anyworker.runner.watching import Watch
 
 EXTENSIONS_AT_ONCE = 32
 """Most heartbeats of a runner that are under way together."""
@@ -31,6 +33,7 @@ class Keeper:
         client: The server.
         reporter: Hears what happens.
         in_hand: The tasks, by id; the runner puts them in and takes them out.
+        watch: Looks after their functions whenever the keeper wakes.
         extends: Whether leases are extended at all.
         draw: Draws jitter in [0, 1).
     """
@@ -40,6 +43,7 @@ class Keeper:
         client: PollClient,
         reporter: Reporter,
         in_hand: Mapping[str, Execution],
+        watch: Watch,
         *,
         extends: bool,
         draw: Callable[[], float],
@@ -47,6 +51,7 @@ class Keeper:
         self._client = client
         self._reporter = reporter
         self._in_hand = in_hand
+        self._watch = watch
         self._extends = extends
         self._draw = draw
         self._leases: dict[Execution, Lease] = {}
@@ -59,9 +64,15 @@ class Keeper:
 
     def took(self, tasks: Sequence[Task], now: float) -> None:
         """Take note of tasks that were just taken in hand, at least one."""
+        shortest = min(task.response_timeout_seconds for task in tasks)
+        after = earliest_look(shortest)
         if self._extends:
-            shortest = min(task.response_timeout_seconds for task in tasks)
-            self._expect(now + earliest_extension(shortest))
+            after = min(after, earliest_extension(shortest))
+        self._expect(now + after)
+
+    def look(self) -> None:
+        """Look through the tasks in hand now."""
+        self._expect(anyio.current_time())
 
     async def hold(self, execution: Execution) -> None:
         """Send no heartbeat for a task until `release`; return when the one under way has its answer.
@@ -90,7 +101,7 @@ class Keeper:
 
     def _look_through(self, now: float, extensions: anyio.abc.TaskGroup) -> None:
         due: list[tuple[float, Execution, Lease]] = []
-        self._wakes_at = math.inf
+        self._wakes_at = self._watch.look_through(self._in_hand.values(), now, extensions)
         self._leases = {execution: self._lease_of(execution) for execution in self._leased()}
         for execution, lease in self._leases.items():
             if lease.is_over or execution.is_held or execution.extension is not None:
@@ -108,6 +119,8 @@ class Keeper:
             extensions.start_soon(self._extend, execution, lease)
 
     def _leased(self) -> list[Execution]:
+        if not self._extends:
+            return []
         return [
             execution
             for execution in self._in_hand.values()
@@ -124,8 +137,12 @@ class Keeper:
     def _lose(self, execution: Execution, lease: Lease) -> None:
         lease.is_over = True
         self._reporter.lease_lost(execution, lease.response_timeout)
+        self._cancel(execution, LeaseLost())
+
+    def _cancel(self, execution: Execution, reason: CancelReason) -> None:
         if not execution.has_outcome:
-            execution.cancel(LeaseLost())
+            execution.cancel(reason)
+            self.look()
 
     async def _extend(self, execution: Execution, lease: Lease) -> None:
         sent = anyio.current_time()
@@ -151,10 +168,14 @@ class Keeper:
         now = anyio.current_time()
         if error is None:
             self._reporter.lease_extended(execution, now - sent, failures=lease.failures)
+            if lease.failures or sent >= lease.ends:
+                # The server accepts heartbeats also for a task that it has given away meanwhile.
+                self._watch.look_soon(execution)
+                self._expect(now)
             lease.extended(sent, now)
         elif isinstance(error, NotFoundError):
             lease.is_over = True
-            execution.cancel(Terminated(str(error)))
+            self._cancel(execution, Terminated(str(error)))
         else:
             lease.failed(now)
             self._reporter.lease_failed(execution, error, failures=lease.failures, left=lease.ends - now)

@@ -7,6 +7,7 @@ import traceback
 import anyio
 
 from anyworker.conductor.models import Task
+from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
 from anyworker.events import (
     LeaseExtended,
@@ -16,12 +17,13 @@ from anyworker.events import (
     PollFailure,
     PollStarted,
     Publisher,
+    TaskCancelled,
     TaskExecutionCompleted,
     TaskExecutionFailure,
     TaskExecutionStarted,
 )
 from anyworker.logs import fields_of
-from anyworker.policy.outcome import Dropped, Failed, HandedBack, Sent, Terminal
+from anyworker.policy.outcome import Dropped, Failed, HandedBack, Outcome, Sent, Terminal, to_result
 from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
@@ -56,6 +58,7 @@ class Reporter:
         self._hears_lease_extended = publisher.hears(LeaseExtended)
         self._hears_lease_failed = publisher.hears(LeaseFailed)
         self._hears_lease_lost = publisher.hears(LeaseLost)
+        self._hears_cancelled = publisher.hears(TaskCancelled)
 
     def poll_started(self, count: int) -> None:
         """A poll for so many tasks is about to be sent."""
@@ -121,7 +124,8 @@ class Reporter:
     def dropped(self, execution: Execution, outcome: Dropped) -> None:
         """A call was cancelled for a task that is no longer ours."""
         task = execution.draft.task
-        logger.info("Task %s is dropped: %s", task.task_id, outcome.reason, extra=fields_of(task))
+        late = "" if outcome.late is None else "; what its function came to all the same is not sent"
+        logger.info("Task %s is dropped: %s%s", task.task_id, outcome.reason, late, extra=fields_of(task))
 
     def lease_extended(self, execution: Execution, duration: float, *, failures: int) -> None:
         """A heartbeat was answered after so many seconds, and after so many failed ones."""
@@ -189,6 +193,36 @@ class Reporter:
                     response_timeout_seconds=response_timeout,
                 )
             )
+
+    def cancelled(self, execution: Execution, outcome: Outcome) -> None:
+        """A call that was cancelled is over."""
+        task, reason = execution.draft.task, execution.draft.cancel_reason
+        if not self._hears_cancelled or reason is None:
+            return
+        late = outcome.late if isinstance(outcome, Dropped) else None
+        self._publish(
+            TaskCancelled(
+                task_type=self._task_type,
+                task_id=task.task_id,
+                worker_id=self._worker_id,
+                workflow_instance_id=task.workflow_instance_id,
+                reason=reason,
+                late_result=None if late is None else to_result(late, execution.draft, now_ms=now_ms),
+            )
+        )
+
+    def stubborn(self, execution: Execution, seconds: float) -> None:
+        """A function goes on so many seconds after it was cancelled."""
+        reason = execution.draft.cancel_reason or "the call took longer than its timeout"
+        logger.warning(
+            "The function of task %s (type %s) still runs %.0f s after it was cancelled (%s): it swallows "
+            "its cancellation, or cleans up for long. Its slot stays taken",
+            execution.draft.task.task_id,
+            self._task_type,
+            seconds,
+            reason,
+            extra=fields_of(execution.draft.task),
+        )
 
     def abandoned(self, execution: Execution) -> None:
         """A thread goes on although nobody waits for it."""

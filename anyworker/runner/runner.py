@@ -22,6 +22,7 @@ from anyworker.runner.raising import is_stray
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
 from anyworker.runner.slots import Slot, Slots
+from anyworker.runner.watching import Watch
 
 
 class Runner:
@@ -58,7 +59,8 @@ class Runner:
         self._planner = Planner(settings, draw)
         self._slots = Slots(settings.thread_count)
         self._in_hand: dict[str, Execution] = {}
-        self._keeper = Keeper(client, self._reporter, self._in_hand, extends=extends_leases, draw=draw)
+        watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
+        self._keeper = Keeper(client, self._reporter, self._in_hand, watch, extends=extends_leases, draw=draw)
         self._settlement = Settlement(self._in_hand, executor, delivery, self._keeper, self._reporter)
         self._polls: set[PollUnderWay] = set()
         self._changed = anyio.Event()
@@ -131,6 +133,7 @@ class Runner:
         self._delivery.hurry()
         for execution in list(self._in_hand.values()):
             execution.cancel(Draining())
+        self._keeper.look()
 
     async def run(self) -> None:
         """Poll, execute and deliver until drained."""
@@ -267,7 +270,7 @@ class Runner:
                             return
                 if slot.execution is not None:
                     # The call was cancelled, so whatever follows stands outside of its scope.
-                    outcome = outcome or self._executor.cut(slot.execution)
+                    outcome = self._executor.ended(slot.execution, outcome)
                     await self._settlement.settle(slot.execution, outcome)
                     self._freed(slot)
         finally:

@@ -46,6 +46,8 @@ class Settlement:
         """Tell the server what a task came to, and have it in hand no more."""
         result = None
         execution.has_outcome = True
+        if execution.is_interrupted:
+            self._reporter.cancelled(execution, outcome)
         try:
             if isinstance(outcome, Dropped):
                 self._reporter.dropped(execution, outcome)
@@ -76,10 +78,13 @@ class Settlement:
                 self._delivery.surface(result)
             raise
         finally:
-            task_id = execution.draft.task.task_id
-            if self._in_hand.get(task_id) is execution:
-                del self._in_hand[task_id]
-                self.finished += 1
+            self._finish(execution)
+
+    def _finish(self, execution: Execution) -> None:
+        task_id = execution.draft.task.task_id
+        if self._in_hand.get(task_id) is execution:
+            del self._in_hand[task_id]
+            self.finished += 1
 
     async def _progress(self, execution: Execution, parcel: Parcel) -> None:
         execution.progress_scope = anyio.CancelScope()

@@ -154,7 +154,9 @@ class TaskRun:
             async with forwarding([self._resolved]):
                 with anyio.CancelScope() as scope:
                     outcome = await executor.execute(self._execution, scope)
-            self._outcome = await self._told(executor, outcome or executor.cut(self._execution))
+            if outcome is None or scope.cancel_called:
+                outcome = executor.ended(self._execution, outcome)
+            self._outcome = await self._told(executor, outcome)
         finally:
             self._begun.set()
             self._ended.set()
