@@ -108,7 +108,9 @@ def made_from(kind: type, base: Leaf) -> Leaf:
 
 def refused_by_class(name: str, error: Exception) -> Misfit:
     """Return what says that a class does not take a value that its parts are fit for."""
-    return Misfit([("", f"not a valid {name}: {message_of(error) or type(error).__name__}")])
+    # The validators of attrs put the attribute and more behind their message.
+    told = error.args[0] if len(error.args) > 1 and isinstance(error.args[0], str) else message_of(error)
+    return Misfit([("", f"not a valid {name}: {told or type(error).__name__}")])
 
 
 def construct(build: Callable[[Any], object], name: str, value: object) -> object:

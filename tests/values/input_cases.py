@@ -131,6 +131,7 @@ class Box(Generic[T]):
 class Account:
     _owner: str
     limit: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    kind: str = attrs.field(default="a", validator=attrs.validators.in_(["a", "b"]))
 
 
 class Sent(msgspec.Struct, rename="camel"):
@@ -429,6 +430,9 @@ REFUSED: list[tuple[Any, object, list[str]]] = [
     (Node, {"value": 1, "below": [{"value": "2"}]}, ["$.x.below[0].value: expected int, got str"]),
     (Positive, {"value": 0}, ["$.x: not a valid Positive: 0 is not positive"]),
     (Account, {"owner": "me", "limit": -1}, ["$.x: not a valid Account: 'limit' must be >= 0: -1"]),
+    (Account, {"owner": "me", "kind": "c"}, [
+        "$.x: not a valid Account: 'kind' must be in ['a', 'b'] (got 'c')",
+    ]),
     (Point, [1, 2, 3], ["$.x[2]: expected no more than 2 items of Point"]),
     (Point, [], ["$.x.x: missing, expected int"]),
     (Movie, {"year": "1"}, ["$.x.title: missing, expected str", "$.x.year: expected int, got str"]),
