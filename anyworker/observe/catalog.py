@@ -66,6 +66,21 @@ UPDATE_ERRORS = Metric(
     "Results that could not be delivered, by exception class.",
     ("taskType", "exception"),
 )
+LEASES = Metric(
+    "task_lease_total",
+    "counter",
+    "Heartbeats of tasks that run long. outcome is extended, failed, or lost for the last word on a lease.",
+    ("taskType", "outcome"),
+)
+STORED_RESULTS = Metric(
+    "task_result_outbox_total",
+    "counter",
+    "Results that went through the outbox. outcome is stored, replayed, or refused by the server.",
+    ("taskType", "outcome"),
+)
+RESTARTS = Metric(
+    "anyworker_process_restarts", "gauge", "Processes that took the place of one that died, so far."
+)
 SLOTS = Metric("worker_slots", "gauge", "Tasks that a worker may have in hand at once.", _WORKER)
 IN_HAND = Metric(
     "worker_tasks_in_hand", "gauge", "Tasks that were polled and whose results are not delivered.", _WORKER

@@ -7,9 +7,15 @@ import attrs
 
 from anyworker.errors import message_of
 from anyworker.events import (
+    LeaseExtended,
+    LeaseFailed,
+    LeaseLost,
     PollCompleted,
     PollFailure,
     PollStarted,
+    ResultRefused,
+    ResultReplayed,
+    ResultStored,
     TaskExecutionCompleted,
     TaskExecutionFailure,
     TaskRunnerEventsListener,
@@ -110,6 +116,30 @@ class MetricsCollector(TaskRunnerEventsListener):
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Count a result that was given up."""
         self._count_error(catalog.UPDATE_ERRORS, event.task_type, event.cause)
+
+    def on_lease_extended(self, event: LeaseExtended) -> None:
+        """Count a heartbeat."""
+        self.ledger.count(catalog.LEASES, event.task_type, "extended").value += 1
+
+    def on_lease_failed(self, event: LeaseFailed) -> None:
+        """Count a heartbeat that was in vain."""
+        self.ledger.count(catalog.LEASES, event.task_type, "failed").value += 1
+
+    def on_lease_lost(self, event: LeaseLost) -> None:
+        """Count a lease that ended before its task."""
+        self.ledger.count(catalog.LEASES, event.task_type, "lost").value += 1
+
+    def on_result_stored(self, event: ResultStored) -> None:
+        """Count a result that waits in the outbox."""
+        self.ledger.count(catalog.STORED_RESULTS, event.task_type, "stored").value += 1
+
+    def on_result_replayed(self, event: ResultReplayed) -> None:
+        """Count a result that the outbox delivered."""
+        self.ledger.count(catalog.STORED_RESULTS, event.task_type, "replayed").value += 1
+
+    def on_result_refused(self, event: ResultRefused) -> None:
+        """Count a result that came too late."""
+        self.ledger.count(catalog.STORED_RESULTS, event.task_type, "refused").value += 1
 
     def _of(self, task_type: str) -> _Worker:
         worker = self._workers.get(task_type)

@@ -39,6 +39,8 @@ class Exposition(Collector):
         """The sums over all processes."""
         self.workers: Callable[[], Iterable[WorkerView]] = tuple
         """Tells how each worker stands."""
+        self.restarts: Callable[[], int | None] = lambda: None
+        """Tells how many processes took the place of one that died; None where there is only one."""
         self._reader = Reader(ledger)
         self._reading = threading.Lock()
         self._histograms = histograms
@@ -56,6 +58,9 @@ class Exposition(Collector):
         yield from self._counters()
         yield from self._distributions()
         yield from _gauges(self.workers())
+        restarts = self.restarts()
+        if restarts is not None:
+            yield GaugeMetricFamily(catalog.RESTARTS.name, catalog.RESTARTS.help, value=restarts)
         yield _build()
 
     def _counters(self) -> Iterator[Family]:

@@ -90,6 +90,7 @@ class Metrics(Counting):
             watchdog: Seconds for which this event loop may be blocked; None for any time.
         """
         self._exposition.workers = lambda: fleet().workers
+        self._exposition.restarts = lambda: _restarts(fleet())
         self._probes.watch(fleet, watchdog)
 
     async def beat(self) -> None:
@@ -145,6 +146,10 @@ class Metrics(Counting):
         with endpoint(settings.http_host, settings.http_port, pages, idle=self._exposition.refresh) as port:
             logger.info("Status: http://%s:%d/, with /metrics, /health, /ready", settings.http_host, port)
             yield
+
+
+def _restarts(fleet: FleetView) -> int | None:
+    return sum(place.restarts for place in fleet.processes) if fleet.processes else None
 
 
 class Remote:

@@ -185,6 +185,31 @@ async def test_collector_among_the_listeners_can_be_registered_by_hand() -> None
     assert registry.get_sample_value("task_execute_error_total", labels) == 2
 
 
+async def test_results_that_went_through_the_outbox_are_counted() -> None:
+    is_down = False
+
+    async def down(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(503) if is_down and request.url.path.endswith("/tasks") else None
+
+    collector = MetricsCollector()
+    options = {"update_retry_delays": [0.01], "event_listeners": [collector]}
+    async with stage(Worker("good", good), hook=down, **options) as play:
+        await play.define("good")
+        is_down = True
+        workflow_id = await play.start({"n": 1})
+        registry = prometheus_client.CollectorRegistry()
+        registry.register(collector)
+        labels = {"taskType": "good", "outcome": "stored"}
+        with anyio.fail_after(20):
+            while not registry.get_sample_value("task_result_outbox_total", labels):  # noqa: ASYNC110 - no event
+                await anyio.sleep(0.02)
+        is_down = False
+        assert (await play.result(workflow_id)).status == "COMPLETED"
+    for outcome in ("stored", "replayed"):
+        labels = {"taskType": "good", "outcome": outcome}
+        assert registry.get_sample_value("task_result_outbox_total", labels) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
