@@ -143,8 +143,7 @@ def _prepare(begin: Begin) -> tuple[tuple[Worker, ...], dict[str, Any]]:
     sys.path[:] = begin.search_path
     sys.argv[:] = begin.arguments
     with follow_logs(begin.logs):
-        for name, place in begin.settled.items():
-            settle(name, Path(place))
+        settle({name: Path(place) for name, place in begin.places.items()})
         if begin.main is not None:
             import_main(begin.main)
         load_all(begin.targets)

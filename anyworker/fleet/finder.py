@@ -1,43 +1,63 @@
-"""Which file or directory a module's name means, for names that the import path alone does not settle."""
+"""Which file or directory a module's name means, where the import path alone does not settle it."""
 
 import importlib.abc
 import importlib.util
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 import attrs
 
+_noted: dict[str, Path] = {}
 
-def settle(name: str, place: Path) -> None:
-    """Have a name mean a file, or a directory that is a package, from now on.
+
+def note(name: str, place: Path) -> None:
+    """Remember which file a name meant here: in another process the path may give another one."""
+    _noted[name] = place
+
+
+def stand_in(name: str, place: Path) -> None:
+    """Have a name mean a directory that is a package, where nothing else is found for it.
 
     Args:
         name: Dotted; packages that it lies in and that do not exist are made up.
-        place: The file or directory.
+        place: The directory.
     """
-    finder = _finder()
+    finder = next((each for each in sys.meta_path if isinstance(each, _Finder)), None)
     if finder is None:
-        finder = _Finder()
-        sys.meta_path.insert(0, finder)
+        finder = _Finder({})
+        sys.meta_path.append(finder)
     finder.places[name] = place
+    note(name, place)
 
 
-def settled() -> dict[str, Path]:
-    """Return what was settled in this process; another one needs it to import the same by the same names."""
-    finder = _finder()
-    return {} if finder is None else dict(finder.places)
+def noted() -> dict[str, Path]:
+    """Return what names have meant in this process."""
+    return dict(_noted)
 
 
-def _finder() -> "_Finder | None":
-    return next((finder for finder in sys.meta_path if isinstance(finder, _Finder)), None)
+def settle(places: Mapping[str, Path]) -> None:
+    """Have names mean, before all else, what they meant in another process."""
+    if places:
+        sys.meta_path.insert(0, _Finder(dict(places)))
+
+
+def is_found(name: str, path: Sequence[str] | None) -> bool:
+    """Tell whether there is a module of a name without anything that stands in.
+
+    Args:
+        name: Dotted.
+        path: The ``__path__`` of the package that it lies in, None for a top-level one.
+    """
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    return any(finder.find_spec(name, path) is not None for finder in finders)
 
 
 @attrs.frozen(eq=False)
 class _Finder(importlib.abc.MetaPathFinder):
-    places: dict[str, Path] = attrs.field(factory=dict)
+    places: dict[str, Path]
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -46,9 +66,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if place is not None:
             return _spec(fullname, place)
         is_above = any(name.startswith(f"{fullname}.") for name in self.places)
-        if is_above and PathFinder.find_spec(fullname, path) is None:
-            return _namespace(fullname, [])
-        return None
+        return _namespace(fullname, []) if is_above and not is_found(fullname, path) else None
 
 
 def _spec(name: str, place: Path) -> ModuleSpec | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.finder import settle
+from anyworker.fleet.finder import note
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _MACHINERY = {__file__, importlib.__file__}
@@ -148,11 +148,29 @@ def load_script(target: str, path: Path, name: str) -> ModuleType:
     Raises:
         WorkerImportError: As for `load`.
     """
-    if "." in path.stem or not is_found_as(name, path):
-        name = f"{path.stem.replace('.', '_')}_{zlib.crc32(os.fsencode(path)):08x}"
-    # The path may come to mean another file by this name, in this process or in another one.
-    settle(name, path)
-    return _import(target, name)
+    if "." not in path.stem and is_found_as(name, path):
+        module = _import(target, name)
+    else:
+        made = f"{path.stem.replace('.', '_')}_{zlib.crc32(os.fsencode(path)):08x}"
+        module = sys.modules.get(made) or _executed(target, path, made)
+    note(module.__name__, path)
+    return module
+
+
+def _executed(target: str, path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise refusal(target, "Python has no loader for it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, Exception | SystemExit):
+            raise WorkerImportError(_describe(target, name, error)) from error
+        raise
+    return module
 
 
 def _import(target: str, name: str) -> ModuleType:

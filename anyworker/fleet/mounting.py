@@ -1,12 +1,11 @@
 """Directories that are imported as packages under names which the import path does not give them."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
-from anyworker.fleet.finder import settle
+from anyworker.fleet.finder import is_found, stand_in
 from anyworker.fleet.loader import load_named, put_first, refusal, see_working_directory
 
 
@@ -30,7 +29,7 @@ def mount(package: str, directory: str | os.PathLike[str]) -> ModuleType:
     if place.parts[-len(parts) :] == tuple(parts):
         put_first(place.parents[len(parts) - 1])
     if _is_missing(package):
-        settle(package, place)
+        stand_in(package, place)
     found = load_named(package)
     locations = [Path(each).resolve() for each in getattr(found, "__path__", ())]
     if place not in locations:
@@ -43,7 +42,10 @@ def _is_missing(package: str) -> bool:
     parent, _, _ = package.rpartition(".")
     if package in sys.modules:
         return False
-    if parent and (_is_missing(parent) or not hasattr(load_named(parent), "__path__")):
+    if not parent:
+        see_working_directory()
+        return not is_found(package, None)
+    if _is_missing(parent):
         return True
-    see_working_directory()
-    return importlib.util.find_spec(package) is None
+    search = getattr(load_named(parent), "__path__", None)
+    return search is None or not is_found(package, search)

@@ -30,8 +30,8 @@ class Begin(Message, frozen=True):
     backend: str
     search_path: list[str]
     """``sys.path``."""
-    settled: dict[str, str]
-    """Files and directories that names of modules mean whatever the search path says."""
+    places: dict[str, str]
+    """Files and directories that names of modules mean, whatever the search path says."""
     arguments: list[str]
     """``sys.argv``."""
     targets: list[str]

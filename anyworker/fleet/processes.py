@@ -12,7 +12,7 @@ import anyio.abc
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
-from anyworker.fleet.finder import settled
+from anyworker.fleet.finder import noted
 from anyworker.fleet.logs import own_logs
 from anyworker.fleet.main_module import main_module
 from anyworker.fleet.orders import Begin
@@ -189,7 +189,7 @@ def _begin(
     return Begin(
         backend=backend,
         search_path=list(sys.path),
-        settled={name: str(place) for name, place in settled().items()},
+        places={name: str(place) for name, place in noted().items()},
         arguments=list(sys.argv),
         targets=[targets] if isinstance(targets, str) else list(targets),
         main=main_module() if package.needs_main else None,

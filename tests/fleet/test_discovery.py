@@ -10,9 +10,10 @@ import pytest
 
 from anyworker import Worker, WorkerLoader, auto_discover_workers, scan_for_workers
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.finder import settled
+from anyworker.fleet.finder import noted, settle
 from anyworker.fleet.loader import load, load_all
 from anyworker.fleet.serving import resolve_workers
+from anyworker.registry import clear_registry
 
 Write = Callable[[str, str], Path]
 
@@ -279,7 +280,7 @@ def test_a_prefix_may_stand_in_a_package_that_exists(write: Write) -> None:
     loader = WorkerLoader()
     loader.scan_path("elsewhere", package_prefix="my_app.extra")
     assert loader.get_workers()[0].origin.module == "my_app.extra.orders"
-    assert settled()["my_app.extra"].name == "elsewhere"
+    assert noted()["my_app.extra"].name == "elsewhere"
 
 
 def test_a_package_around_a_prefix_that_breaks_is_reported(write: Write) -> None:
@@ -291,15 +292,32 @@ def test_a_package_around_a_prefix_that_breaks_is_reported(write: Write) -> None
     assert "importing 'my_app' failed at " in problem
 
 
-def test_a_name_keeps_its_file_when_the_path_changes(write: Write, project: Path) -> None:
+def test_a_directory_mounted_before_leaves_room_for_another_one(write: Write, project: Path) -> None:
+    for place in ("first", "second", "my_app/extra"):
+        write(f"{place}/orders.py", worker("order"))
+        loader = WorkerLoader()
+        loader.scan_path(place, package_prefix="my_app.extra")
+        [found] = loader.get_workers()
+        assert found.origin.file == str(project / place / "orders.py")
+        for name in [name for name in sys.modules if name.partition(".")[0] == "my_app"]:
+            del sys.modules[name]
+        clear_registry()
+
+
+def test_another_process_hears_what_names_meant(write: Write, project: Path) -> None:
     for place in ("one", "two"):
         write(f"{place}/orders.py", worker(f"order_{place}"))
-    loader = auto_discover_workers(paths=["one", "two"], print_summary=False)
-    names = {each.task_definition_name: each.origin.module for each in loader.get_workers()}
-    assert names["order_one"] == "orders"
-    assert settled()["orders"] == project / "one" / "orders.py"
-    del sys.modules["orders"]
-    assert load("orders").__file__ == str(project / "one" / "orders.py")
+    auto_discover_workers(paths=["one", "two"], print_summary=False)
+    places = {name: place for name, place in noted().items() if project in place.parents}
+    assert places.pop("orders") == project / "one" / "orders.py"
+    assert list(places.values()) == [project / "two" / "orders.py"]
+    for name in ("orders", *places):
+        del sys.modules[name]
+    settle(noted())
+    assert [load(name).__file__ for name in ("orders", *places)] == [
+        str(project / "one" / "orders.py"),
+        str(project / "two" / "orders.py"),
+    ]
 
 
 def test_a_prefix_that_is_taken_or_none_at_all_is_refused(write: Write) -> None:
