@@ -65,7 +65,8 @@ def test_processes_are_summed_and_a_dead_ones_counts_are_kept(running: Process, 
     until(lambda: statuses(server, ids) == {"COMPLETED"})
     until(lambda: metrics.done() == 15)
     assert metrics.value("worker_slots", taskType="nap", domain="") == 30
-    assert metrics.value("http_api_client_request_count", method="POST", uri="/tasks", status="200") >= 15
+    updates = {"method": "POST", "uri": "/tasks", "status": "200"}
+    until(lambda: metrics.value("http_api_client_request_count", **updates) >= 15)
     for pid in children(running):
         os.kill(pid, signal.SIGKILL)
     running.await_output("restarting in", 3)
