@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from process_rig import Process, Server
 
+SECRET = "hunter2-and-more"
 WORKERS = """
 import logging
 from anyworker import worker_task
@@ -74,3 +75,38 @@ def test_filter_of_a_program_is_there_in_its_processes(server: Server, tmp_path:
     assert f"greet|{task['taskId']}|greeting" in err
     assert "-|-|Conductor Worker[" in err
     assert "Logging error" not in err
+
+
+TELLING = """
+from anyworker import worker_task
+
+@worker_task("echo")
+def echo(seconds: str) -> str:
+    print("called")
+    return seconds
+
+@worker_task("fail")
+async def fail(seconds: str) -> None:
+    print("called")
+    raise ValueError(seconds)
+"""
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_detailed_log_holds_nothing_secret(form: str, processes: str, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(TELLING)
+    (tmp_path / "anyworker.toml").write_text(f'[server.headers]\nX-Api-Key = "{SECRET}-header"\n')
+    words = ["-m", "anyworker", "run", "workers", "--verbose", "--log-format", form, "--processes", processes]
+    keys = {"CONDUCTOR_AUTH_KEY": "id", "CONDUCTOR_AUTH_SECRET": f"{SECRET}-key", "PYTHONUNBUFFERED": "1"}
+    process = Process(words, tmp_path, server.url, **keys)
+    try:
+        process.await_output("Conductor Worker[", 2)
+        ids = [server.start(each, seconds=f"{SECRET}-input", retryCount=0) for each in ("echo", "fail")]
+        process.await_output("called", 2)
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert [server.task(each)["status"] for each in ids] == ["COMPLETED", "FAILED"]
+    assert SECRET not in process.err.decode()
