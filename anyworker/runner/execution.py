@@ -16,6 +16,7 @@ from anyworker import context as task_context
 from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown
+from anyworker.logs import fields_of
 from anyworker.policy.cancellation import (
     Draining,
     LeaseLost,
@@ -136,6 +137,7 @@ class Executor:
             "The function of task %s ended as if it had not been cancelled: %s",
             execution.draft.task.task_id,
             reason,
+            extra=fields_of(execution.draft.task),
         )
         if isinstance(reason, Terminated | TimedOut | LeaseLost) and isinstance(outcome, Sent):
             return Dropped(reason, outcome)
@@ -185,9 +187,9 @@ class Executor:
             outcome = await self._guarded(execution, positional, named, TimeLimit(seconds, scope))
             if not scope.cancel_called:
                 return outcome
-            logger.warning(
-                "The function of task %s went on to its end after its timeout", execution.draft.task.task_id
-            )
+            task = execution.draft.task
+            text = "The function of task %s went on to its end after its timeout"
+            logger.warning(text, task.task_id, extra=fields_of(task))
         execution.is_interrupted = True
         execution.cancel(TimeoutExceeded(seconds))
         return self.cut(execution)

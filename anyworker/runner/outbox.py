@@ -80,11 +80,11 @@ class Outbox:
                 self._storage.bytes,
                 stored.task_id,
                 len(stored.body),
+                extra=_fields(stored),
             )
             return False
-        logger.warning(
-            "Result of task %s is in the outbox, where it waits for the server: %s", stored.task_id, cause
-        )
+        text = "Result of task %s is in the outbox, where it waits for the server: %s"
+        logger.warning(text, stored.task_id, cause, extra=_fields(stored))
         if self._publisher.hears(ResultStored):
             self._publisher.publish(
                 ResultStored(
@@ -109,6 +109,7 @@ class Outbox:
             stored.task_type,
             stored.status,
             reason,
+            extra=_fields(stored),
         )
         if self._publisher.hears(ResultRefused):
             self._publisher.publish(
@@ -180,12 +181,12 @@ class Outbox:
         self._storage.failed(stored.key, str(error))
         now = anyio.current_time()
         self._replays.failed(stored.key, now, is_server=is_server, retry_after=asked_pause(error))
-        logger.debug("Result of task %s stays in the outbox: %s", stored.task_id, error)
 
     def _delivered(self, stored: StoredResult) -> None:
         self._storage.remove([stored.key])
         self._replays.settled(stored.key)
-        logger.info("Result of task %s, from the outbox, is with the server", stored.task_id)
+        text = "Result of task %s, from the outbox, is with the server, after %d failed attempts"
+        logger.info(text, stored.task_id, stored.attempts, extra=_fields(stored))
         if self._publisher.hears(ResultReplayed):
             self._publisher.publish(
                 ResultReplayed(
@@ -217,3 +218,7 @@ def _lose(stored: StoredResult, cause: Exception) -> None:
 def _ending(task: Task) -> str:
     reason = f": {task.reason_for_incompletion}" if task.reason_for_incompletion else ""
     return f"the task has ended as {task.status}{reason}"
+
+
+def _fields(stored: StoredResult) -> dict[str, object]:
+    return {"task_id": stored.task_id, "workflow_id": stored.workflow_id, "task_type": stored.task_type}
