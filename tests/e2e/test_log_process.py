@@ -32,13 +32,13 @@ if __name__ == "__main__":
 """
 
 
-def greeted(server: Server, directory: Path, *command: str) -> tuple[str, dict[str, Any]]:
-    """Run workers by a command until one has greeted; return what they logged, and the task."""
+def greeted(server: Server, directory: Path, *command: str, processes: int = 1) -> tuple[str, dict[str, Any]]:
+    """Run workers by a command, in so many processes, until one has greeted; return the log, and the task."""
     (directory / "workers.py").write_text(WORKERS)
     (directory / "main.py").write_text(SCRIPT)
     process = Process(list(command), directory, server.url)
     try:
-        process.await_output("Conductor Worker[")
+        process.await_output("Conductor Worker[", processes)
         workflow_id = server.start("greet")
         process.await_output("warmly")
         process.send(signal.SIGTERM)
@@ -52,7 +52,7 @@ def greeted(server: Server, directory: Path, *command: str) -> tuple[str, dict[s
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_json_lines_tell_task_and_process(processes: str, server: Server, tmp_path: Path) -> None:
     command = ["-m", "anyworker", "run", "workers", "--log-format", "json", "--processes", processes]
-    err, task = greeted(server, tmp_path, *command)
+    err, task = greeted(server, tmp_path, *command, processes=int(processes))
     lines = [json.loads(line) for line in err.splitlines()]
     [line] = [line for line in lines if line["logger"] == "app"]
     assert line["message"] == "greeting\nwarmly"
@@ -71,7 +71,7 @@ def test_console_lines_tell_the_task(server: Server, tmp_path: Path) -> None:
 
 
 def test_filter_of_a_program_is_there_in_its_processes(server: Server, tmp_path: Path) -> None:
-    err, task = greeted(server, tmp_path, "main.py")
+    err, task = greeted(server, tmp_path, "main.py", processes=2)
     assert f"greet|{task['taskId']}|greeting" in err
     assert "-|-|Conductor Worker[" in err
     assert "Logging error" not in err
@@ -101,7 +101,7 @@ def test_detailed_log_holds_nothing_secret(form: str, processes: str, server: Se
     keys = {"CONDUCTOR_AUTH_KEY": "id", "CONDUCTOR_AUTH_SECRET": f"{SECRET}-key", "PYTHONUNBUFFERED": "1"}
     process = Process(words, tmp_path, server.url, **keys)
     try:
-        process.await_output("Conductor Worker[", 2)
+        process.await_output("Conductor Worker[", 2 * int(processes))
         ids = [server.start(each, seconds=f"{SECRET}-input", retryCount=0) for each in ("echo", "fail")]
         process.await_output("called", 2)
         process.send(signal.SIGTERM)
