@@ -14,8 +14,9 @@ from anyworker.errors import AnyworkerError, ConfigurationError
 from anyworker.events import Listener
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.loader import load_all
-from anyworker.fleet.main_module import end_import
+from anyworker.fleet.main_module import end_import, is_imported_again
 from anyworker.fleet.processes import Processes, checked, supervise, supervisor_of
+from anyworker.fleet.references import pack
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
@@ -122,6 +123,8 @@ class TaskHandler:
         chosen = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
         self.workers = tuple(resolved.worker for resolved in chosen)
         """Those that run."""
+        if not is_imported_again():
+            pack(self._settings, self.workers)  # what no other process can get is said at once
         self._supervisor: Supervisor | None = None
         self._stages: SignalStages | None = None
         self._portal: BlockingPortal | None = None

@@ -41,13 +41,18 @@ def main_module() -> MainModule | None:
     return MainModule(os.path.abspath(path), name)
 
 
+def is_imported_again() -> bool:
+    """Return whether the main module is being imported in a child process."""
+    return _is_imported_again.get()
+
+
 def end_import() -> None:
     """End the import of the main module, if that is what is under way; called where workers are about to run.
 
     Raises:
         ImportEnds: It is.
     """
-    if _is_imported_again.get():
+    if is_imported_again():
         raise ImportEnds
 
 

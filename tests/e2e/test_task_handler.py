@@ -1,5 +1,6 @@
 """``TaskHandler`` in programs of its users."""
 
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from fleet_rig import WORKER, children, script, statuses, until
 from process_rig import Process, Server
+
+from anyworker import ConfigurationError, TaskHandler, Worker
 
 
 def test_handler_starts_again_after_it_was_stopped(server: Server, tmp_path: Path) -> None:
@@ -148,3 +151,41 @@ except anyworker.ConfigurationError as error:
     assert b"app.py:" in process.out
     assert b"not again" in process.out
     assert process.out.rstrip().endswith(b"False")
+
+
+def test_handler_refuses_what_no_other_process_can_get() -> None:
+    def inner() -> None: ...
+
+    with pytest.raises(ConfigurationError, match="inside of a function: move it to the top level"):
+        TaskHandler([Worker("closure", inner)])
+    with pytest.raises(ConfigurationError, match=r"'processes'|processes=0"):
+        TaskHandler([Worker("any", print)], processes=0)
+    with pytest.raises(ConfigurationError, match="no workers"):
+        TaskHandler()
+    with pytest.raises(ConfigurationError, match="scan_for_annotated_workers"):
+        TaskHandler(scan_for_annotated_workers=False)
+
+
+def test_worker_may_use_what_is_defined_behind_the_handler(server: Server, tmp_path: Path) -> None:
+    code = """
+@worker_task("late")
+def late() -> str:
+    return helper()
+
+handler = TaskHandler(processes=1)
+
+def helper() -> str:
+    return "helped"
+
+handler.start_processes()
+handler.join_processes()
+"""
+    process = Process(script(tmp_path, code), tmp_path, server.url)
+    try:
+        workflow_id = server.start("late")
+        until(lambda: statuses(server, [workflow_id]) == {"COMPLETED"})
+        assert server.task(workflow_id)["outputData"] == {"result": "helped"}
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
