@@ -63,6 +63,9 @@ class WorkerStatus:
     """Tasks that have left its hands."""
     threads: int
     """Threads in which the worker's function runs, abandoned ones included."""
+    leaked: int
+    """Those of them whose calls were given up, by `timeout` or because the task was lost. As many as there
+    are slots go on beside them; beyond that their slots stay taken until one ends."""
     is_paused: bool
     """Whether it does not poll, by its options or because the fleet is quiet."""
     last_poll: float | None
@@ -254,6 +257,7 @@ def _status(runner: Runner) -> WorkerStatus:
         abandoned=runner.abandoned,
         finished=runner.finished,
         threads=runner.threads,
+        leaked=runner.leaked,
         is_paused=runner.is_paused,
         last_poll=runner.polls.last,
         failing_since=runner.polls.failing_since,

@@ -34,8 +34,10 @@ from anyworker.policy.outcome import (
     Terminal,
     failure,
 )
+from anyworker.runner.blocking import Blocking
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.isolation import in_context
+from anyworker.runner.leaks import Leaks
 from anyworker.runner.packing import Packer
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.raising import outcome_of_raised
@@ -45,6 +47,7 @@ from anyworker.runner.tracebacks import traceback_of
 from anyworker.runner.wrapping import Middleware, wrapped
 from anyworker.values.collector import without_collections
 from anyworker.values.payload import is_opened_by_its_class
+from anyworker.values.signatures import name_of
 from anyworker.values.weight import is_heavy
 
 logger = logging.getLogger(__name__)
@@ -82,6 +85,12 @@ class Executor:
     """What stands around each call, the outermost first."""
     threads: set[int] = attrs.field(factory=set)
     """Threads that are in the function, also those that nobody waits for any more."""
+    leaks: Leaks = attrs.field(factory=Leaks)
+    """The latter."""
+    blocking: Blocking = attrs.field(
+        default=attrs.Factory(lambda self: Blocking(name_of(self.function)), takes_self=True)
+    )
+    """Hears when the function keeps the event loop."""
 
     def execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
         """Call the function for a task and return, when awaited, the outcome.
@@ -113,7 +122,7 @@ class Executor:
 
     def cut(self, execution: Execution) -> Outcome:
         """Return the outcome of a call that was cancelled, by its reason."""
-        execution.leave()
+        self.leaks.leave(execution)
         match execution.draft.cancel_reason:
             case Terminated() | TimedOut() | LeaseLost() as reason:
                 return Dropped(reason)
@@ -206,7 +215,7 @@ class Executor:
         try:
             if self.is_async:
                 coroutine: Any = surroundings.run(self.function, *positional, **named)
-                value = await in_context(surroundings, coroutine)
+                value = await in_context(surroundings, coroutine, partial(self.blocking.noticed, execution))
             else:
                 returned = await self._in_thread(
                     execution, partial(surroundings.run, self.function, *positional, **named)
@@ -215,7 +224,8 @@ class Executor:
                     raise returned.error
                 value = returned.value
                 if inspect.isawaitable(value):
-                    value = await in_context(surroundings, _awaited(value))
+                    blocked = partial(self.blocking.noticed, execution)
+                    value = await in_context(surroundings, _awaited(value), blocked)
             if is_opened_by_its_class(value) and is_heavy(value):
                 open_up = partial(outcome_of, value, context, execution.draft.task)
                 return await self.run_sync(partial(without_collections, open_up))
@@ -244,6 +254,8 @@ class Executor:
             finally:
                 execution.thread_id = None
                 self.threads.discard(thread_id)
+                if execution.is_left:
+                    self.leaks.ended(execution)
 
         await self.run_sync(call)
         return returned

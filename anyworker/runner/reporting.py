@@ -224,6 +224,23 @@ class Reporter:
             extra=fields_of(execution.draft.task),
         )
 
+    def leaked(self, execution: Execution, count: int, *, most: int) -> None:
+        """A call was given up whose thread goes on, one of so many."""
+        slot = "its slot is free again" if count <= most else "its slot stays taken until one of them ends"
+        logger.log(
+            logging.WARNING if count <= most else logging.ERROR,
+            "The function of task %s (type %s) goes on in its thread although its call was given up (%s); %d "
+            "threads do, at most %d may beside the slots, so %s. It is at:\n%s",
+            execution.draft.task.task_id,
+            self._task_type,
+            execution.draft.cancel_reason,
+            count,
+            most,
+            slot,
+            _stack(execution.thread_id),
+            extra=fields_of(execution.draft.task),
+        )
+
     def abandoned(self, execution: Execution) -> None:
         """A thread goes on although nobody waits for it."""
         logger.error(

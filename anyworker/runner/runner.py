@@ -107,6 +107,11 @@ class Runner:
         return len(self._executor.threads)
 
     @property
+    def leaked(self) -> int:
+        """Threads in which the function still runs although its call was given up."""
+        return len(self._executor.leaks)
+
+    @property
     def is_paused(self) -> bool:
         """Whether it polls no more until `resume`."""
         return self._planner.is_paused
@@ -123,6 +128,7 @@ class Runner:
     def drain(self) -> None:
         """Poll no more, finish what is in hand, end. A poll under way is awaited, its tasks handed back."""
         self._planner.drain()
+        self._executor.leaks.drain()
         for poll in self._polls:
             poll.hasten()
         self._changed.set()
@@ -264,6 +270,8 @@ class Runner:
                         if scope.cancel_called:
                             break
                         await self._settlement.settle(execution, outcome)
+                        if execution.is_abandoned:
+                            await self._executor.leaks.outlast(execution, self.slots, self._reporter)
                         slot.is_served = not (execution.is_marked or is_stray(outcome))
                         self._freed(slot)
                         if not slot.is_served:
@@ -272,6 +280,8 @@ class Runner:
                     # The call was cancelled, so whatever follows stands outside of its scope.
                     outcome = self._executor.ended(slot.execution, outcome)
                     await self._settlement.settle(slot.execution, outcome)
+                    if slot.execution.is_abandoned:
+                        await self._executor.leaks.outlast(slot.execution, self.slots, self._reporter)
                     self._freed(slot)
         finally:
             if slot.execution is not None:

@@ -96,7 +96,11 @@ async def wrapped(executor: "Executor", execution: "Execution", scope: "anyio.Ca
     surroundings.run(task_context.enter, draft, None, executor.resources, executor.log_level)
     execution.scope = scope
     try:
-        return await in_context(surroundings, surroundings.run(call, polled))  # type: ignore[arg-type]  # a coroutine
+        coroutine: Any = surroundings.run(call, polled)
+        outcome: Outcome = await in_context(
+            surroundings, coroutine, partial(executor.blocking.noticed, execution)
+        )
+        return outcome
     finally:
         execution.scope = None
         # A hand-back says again what the server said, not what middleware made of it.
