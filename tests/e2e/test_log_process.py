@@ -110,3 +110,19 @@ def test_detailed_log_holds_nothing_secret(form: str, processes: str, server: Se
         process.close()
     assert [server.task(each)["status"] for each in ids] == ["COMPLETED", "FAILED"]
     assert SECRET not in process.err.decode()
+
+
+def test_password_of_a_proxy_is_in_no_line(tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(TELLING)
+    proxy = f"http://user:{SECRET}@127.0.0.1:1"
+    words = ["-m", "anyworker", "run", "workers", "--verbose"]
+    process = Process(
+        words, tmp_path, "http://conductor.invalid/api", http_proxy=proxy, no_proxy="", NO_PROXY=""
+    )
+    try:
+        process.await_output("Polling echo fails")
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert SECRET not in process.err.decode()
