@@ -1,6 +1,7 @@
 """What a function is told of its task."""
 
 import logging
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,11 @@ from anyworker.policy.outcome import Draft
 
 def context_of(limit: float | None = None, **fields: Any) -> tuple[TaskContext, Draft]:
     draft = Draft.of(Task(task_id="t1", workflow_instance_id="w1", **fields), "me")
-    return enter(draft, None if limit is None else TimeLimit(limit, anyio.CancelScope())), draft
+    # What is entered here must not be left to other tests.
+    entered = copy_context().run(
+        enter, draft, None if limit is None else TimeLimit(limit, anyio.CancelScope())
+    )
+    return entered, draft
 
 
 def test_context_tells_where_the_task_comes_from() -> None:
@@ -29,7 +34,13 @@ def test_context_tells_where_the_task_comes_from() -> None:
     )
     assert (context.input, context.domain) == ({"a": 1}, "blue")
     assert (context.workflow_name, context.correlation_id) == ("orders", "c7")
-    assert get_task_context() is context
+
+
+def test_context_is_found_where_it_was_entered() -> None:
+    def is_found() -> bool:
+        return enter(Draft.of(Task(task_id="t1"), "me"), None) is get_task_context()
+
+    assert copy_context().run(is_found)
 
 
 def test_idempotency_key_is_that_of_the_step_whatever_the_attempt() -> None:
