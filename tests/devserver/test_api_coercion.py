@@ -30,6 +30,8 @@ def complaint(field: str, value: Any) -> str:
     [
         ("retryCount", "", 0),
         ("retryCount", " 7 ", 7),
+        ("retryCount", "\x007\x1f", 7),
+        ("retryCount", "\x00", 0),
         ("retryCount", "null", 0),
         ("retryCount", None, 0),
         ("retryCount", "+3", 3),
@@ -100,6 +102,10 @@ def test_value_is_coerced_as_on_the_real_server(field: str, value: Any, shown: A
 )
 def test_value_of_the_wrong_type_is_refused_in_the_servers_words(field: str, value: Any, told: str) -> None:
     assert complaint(field, value).startswith(told)
+
+
+def test_number_prints_as_java_prints_it() -> None:
+    assert complaint("inputSchema", 1e300).endswith("deserialize from Number value (1.0E300)")
 
 
 @pytest.mark.parametrize(

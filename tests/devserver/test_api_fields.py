@@ -24,6 +24,7 @@ def state() -> Rig:
         ("callbackAfterSeconds", True),
         ("logs", "x"),
         ("logs", [1]),
+        ("logs", [{"log": "x", "taskId": []}]),
         ("extendLease", "x"),
         ("reasonForIncompletion", {}),
         ("status", "completed"),

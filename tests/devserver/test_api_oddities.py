@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import pytest
 from devserver_rig import Rig, ids
+
+EVENT = "com.netflix.conductor.common.metadata.workflow.StateChangeEvent"
 
 
 def test_log_lines_before_one_without_text_are_kept_and_none_beside_null() -> None:
@@ -102,3 +105,32 @@ def test_first_of_repeated_flags_counts() -> None:
     rig.single()
     workflow_id = rig.start()
     assert rig.get(f"/workflow/{workflow_id}?includeTasks=false&includeTasks=x")["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"a": None, "b": [], "c": [None, {}]}, {"a": None, "b": [], "c": [None, {}]}),
+        ({"a": [{"type": 1, "payload": {"b": 1}, "more": 1}]}, {"a": [{"type": "1", "payload": {"b": 1}}]}),
+    ],
+)
+def test_events_of_a_task_are_kept(given: Any, shown: Any) -> None:
+    rig = Rig()
+    rig.flow("w", {"name": "t", "taskReferenceName": "t", "onStateChange": given})
+    assert rig.get("/metadata/workflow/w")["tasks"][0]["onStateChange"] == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], f"value of type `java.util.LinkedHashMap<java.lang.String,java.util.List<{EVENT}>>` from Array"),
+        ({"a": 1}, f"value of type `java.util.ArrayList<{EVENT}>` from Integer value"),
+        ({"a": [1]}, "no int/Int-argument constructor/factory method to deserialize from Number value (1)"),
+        ({"a": [{"payload": []}]}, "`java.util.LinkedHashMap<java.lang.String,java.lang.Object>` from Array"),
+    ],
+)
+def test_events_of_the_wrong_type_are_refused(given: Any, told: str) -> None:
+    step = {"name": "t", "taskReferenceName": "t", "onStateChange": given}
+    answer = Rig().send("POST", "/metadata/workflow/validate", {"name": "w", "tasks": [step]})
+    assert answer.status == 500
+    assert told in json.loads(answer.body)["message"]

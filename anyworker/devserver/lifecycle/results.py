@@ -114,4 +114,5 @@ def _log(item: object, now: int) -> tuple[str | None, int] | None:
     if isinstance(item, str):
         return (item, now)
     line = fields.record(item, TASK_EXEC_LOG)
+    fields.text(line.get("taskId"))
     return (fields.text(line.get("log")), fields.whole(line.get("createdTime"), "long") or 0)

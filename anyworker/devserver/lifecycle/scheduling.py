@@ -6,11 +6,12 @@ from typing import Any
 from anyworker.devserver.lifecycle.limits import Ending, WorkflowEnds, retry_delay
 from anyworker.devserver.lifecycle.state import State
 from anyworker.devserver.metadata import waits
-from anyworker.devserver.metadata.expressions import as_text, evaluate, parameters
+from anyworker.devserver.metadata.expressions import evaluate, parameters
 from anyworker.devserver.metadata.plans import Step
 from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.records.scopes import scope_of
 from anyworker.devserver.wire import errors
+from anyworker.devserver.wire.java import as_text
 
 _FOREVER = 2**31 - 1
 """Seconds: what a WAIT shows that only an update ends."""

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from anyworker.devserver.metadata.settings import read_cache, read_rate_limit
+from anyworker.devserver.metadata.settings import read_cache, read_rate_limit, read_state_changes
 from anyworker.devserver.wire import fields
 from anyworker.devserver.wire.complaints import validation_broke_down
 from anyworker.devserver.wire.jsontext import encode, parse_error
@@ -263,7 +263,7 @@ def read_step(source: object) -> dict[str, Any]:
         retryCount=take.boxed("retryCount"),
         evaluatorType=take.text("evaluatorType"),
         expression=take.text("expression"),
-        onStateChange=take.mapping("onStateChange"),
+        onStateChange=read_state_changes(take),
         joinStatus=take.text("joinStatus"),
         cacheConfig=take.inner("cacheConfig", read_cache),
         permissive=take.flag("permissive"),

@@ -6,10 +6,11 @@ is null. ``$${x}`` is the literal ``${x}``. Paths are JsonPath's: names, ``['nam
 """
 
 import functools
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from anyworker.devserver.wire.java import as_text
 
 Scope = Callable[[str], Any]
 """Returns what stands under the first name of a path; None if there is no such name."""
@@ -169,35 +170,3 @@ def _child(value: Any, step: Any) -> Any:
     if step == "length()" and isinstance(value, (list, str)):
         return len(value)
     return _MISSING
-
-
-def as_text(value: Any) -> str:
-    """Return a value as it stands inside text: as Java prints it."""
-    match value:
-        case str():
-            text = value
-        case None | bool():
-            text = "null" if value is None else str(value).lower()
-        case float():
-            text = _float_text(value)
-        case dict():
-            text = "{" + ", ".join(f"{key}={as_text(item)}" for key, item in value.items()) + "}"
-        case list():
-            text = "[" + ", ".join(as_text(item) for item in value) + "]"
-        case _:
-            text = str(value)
-    return text
-
-
-def _float_text(value: float) -> str:
-    if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
-        return repr(value).replace("inf", "Infinity").replace("nan", "NaN")
-    digits, _, exponent = f"{value!r}".partition("e")
-    if not exponent:
-        digits, _, exponent = _scientific(value).partition("e")
-    return f"{digits if '.' in digits else digits + '.0'}E{int(exponent)}"
-
-
-def _scientific(value: float) -> str:
-    """Return the shortest scientific notation that reads back as the same number."""
-    return next(form for form in (f"{value:.{places}e}" for places in range(18)) if float(form) == value)

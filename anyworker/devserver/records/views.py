@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
-from anyworker.devserver.wire.hashing import in_hash_order
+from anyworker.devserver.wire.java import in_hash_order
 
 _EXECUTION_METADATA = msgspec.Raw(b'{"additionalContext":{},"empty":true,"additionalContextMap":{}}')
 

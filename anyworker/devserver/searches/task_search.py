@@ -3,10 +3,10 @@
 import datetime
 from typing import Any
 
-from anyworker.devserver.metadata.expressions import as_text
 from anyworker.devserver.records.records import TaskRecord
 from anyworker.devserver.records.views import queue_wait
 from anyworker.devserver.searches.indexes import Index
+from anyworker.devserver.wire.java import as_text
 from anyworker.devserver.wire.jsontext import encode
 
 

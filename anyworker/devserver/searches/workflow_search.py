@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from anyworker.devserver.metadata.expressions import as_text
 from anyworker.devserver.records.records import WorkflowRecord
 from anyworker.devserver.searches.indexes import Index
 from anyworker.devserver.searches.task_search import iso
-from anyworker.devserver.wire.hashing import in_hash_order
+from anyworker.devserver.wire.java import as_text, in_hash_order
 from anyworker.devserver.wire.jsontext import encode
 
 

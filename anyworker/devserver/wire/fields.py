@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from anyworker.devserver.wire.errors import RequestRefused
+from anyworker.devserver.wire.java import as_text, trimmed
 from anyworker.devserver.wire.jsontext import parse_error
 
 ANY = "java.lang.Object"
@@ -91,14 +92,14 @@ def _no_constructor(cls: str, value: object, place: str = "`{}` value") -> Reque
         case int():
             form, given = _integer_form(value), f"Number value ({value})"
         case float():
-            form, given = "double/Double", f"Number value ({value})"
-        case str() if not value.strip():
+            form, given = "double/Double", f"Number value ({as_text(value)})"
+        case str() if not trimmed(value):
             return parse_error(
                 f'Cannot coerce empty String ("") to {place.format(cls)} '
                 "(but could if coercion was enabled using `CoercionConfig`)"
             )
         case _:
-            form, given = "String", f"String value ('{str(value).strip()}')"
+            form, given = "String", f"String value ('{trimmed(str(value))}')"
     return parse_error(
         f"Cannot construct instance of `{cls}` (although at least one Creator exists): "
         f"no {form}-argument constructor/factory method to deserialize from {given}"
@@ -167,7 +168,7 @@ def whole(value: object, kind: str = "int") -> int | None:
         case None:
             return None
         case str():
-            return _whole_of_text(value.strip(), kind)
+            return _whole_of_text(trimmed(value), kind)
         case int() | float() if not isinstance(value, bool):
             primitive = _PRIMITIVE.get(kind, kind)
             limit = 2 ** _BITS[primitive]
@@ -202,7 +203,7 @@ def flag(value: object, kind: str = "boolean") -> bool | None:
         case int():
             return value != 0
         case str():
-            return _flag_of_text(value.strip(), kind)
+            return _flag_of_text(trimmed(value), kind)
     raise _mismatch(kind, value)
 
 
@@ -233,7 +234,7 @@ class Choice:
             case None:
                 return None
             case str():
-                return self._take_text(value.strip())
+                return self._take_text(trimmed(value))
             case int() if not isinstance(value, bool):
                 return self._take_index(value)
         raise _mismatch(self.cls, value)
