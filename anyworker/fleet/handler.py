@@ -94,14 +94,18 @@ class TaskHandler:
         max_tasks_per_process: int | None = None,
         max_rss_mb: float | None = None,
     ) -> None:
-        upkeep = {
-            "watchdog": watchdog if monitor_processes else None,
-            "restart_unit": restart_backoff_seconds,
-            "restart_ceiling": restart_backoff_max_seconds,
+        limits = {
+            "watchdog": watchdog,
             "restart_max_attempts": restart_max_attempts or None,
             "max_tasks_per_process": max_tasks_per_process,
             "max_rss_mb": max_rss_mb,
         }
+        delays = {
+            "restart_backoff_seconds": restart_backoff_seconds,
+            "restart_backoff_max_seconds": restart_backoff_max_seconds,
+        }
+        # One process is still one of its own here, and replaced like several.
+        check_settings(backend, backend_options or {}, processes, {**limits, **delays}, is_supervised=True)
         self._settings: dict[str, Any] = {
             "configuration": configuration,
             "event_listeners": tuple(event_listeners or ()),
@@ -116,9 +120,14 @@ class TaskHandler:
             "backend": backend,
             "backend_options": dict(backend_options or {}),
             "import_modules": import_modules or (),
-            "upkeep": {**upkeep, "has_restarts": monitor_processes and restart_on_failure},
+            "upkeep": {
+                **limits,
+                "watchdog": watchdog if monitor_processes else None,
+                "has_restarts": monitor_processes and restart_on_failure,
+                "restart_unit": restart_backoff_seconds,
+                "restart_ceiling": restart_backoff_max_seconds,
+            },
         }
-        check_settings(backend, backend_options or {}, processes, upkeep)
         load_all(import_modules or ())
         chosen = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
         self.workers = tuple(resolved.worker for resolved in chosen)

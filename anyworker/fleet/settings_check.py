@@ -26,7 +26,12 @@ def check_backend(backend: str, backend_options: Mapping[str, Any]) -> None:
 
 
 def check_settings(
-    backend: str, backend_options: Mapping[str, Any], processes: object, upkeep: Mapping[str, object]
+    backend: str,
+    backend_options: Mapping[str, Any],
+    processes: object,
+    upkeep: Mapping[str, object],
+    *,
+    is_supervised: bool = False,
 ) -> None:
     """Refuse what no fleet can be run with.
 
@@ -34,7 +39,8 @@ def check_settings(
         backend: The event loop.
         backend_options: Its options.
         processes: How many.
-        upkeep: The fields of `Upkeep` that are to be numbers.
+        upkeep: What is to be numbers, by the names that the user knows.
+        is_supervised: Whether even a single process has a parent.
 
     Raises:
         ConfigurationError: Names every bad value.
@@ -48,7 +54,7 @@ def check_settings(
         is_right = _is_count(value) if name in _COUNTS else _is_positive(value)
         if value is not None and not is_right:
             problems.append(f"{name}={value!r}: expected a {_COUNTS.get(name, 'number above 0')}, or None")
-        elif value is not None and processes == 1 and name in _RECYCLING:
+        elif value is not None and processes == 1 and name in _RECYCLING and not is_supervised:
             problems.append(
                 f"{name}={value!r}: has no effect with processes=1; use 2 or more, or 'per-worker'"
             )

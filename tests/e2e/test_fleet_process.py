@@ -160,6 +160,26 @@ def test_signals_while_processes_import_their_workers(
     assert server.last_poll("late") == 0
 
 
+@pytest.mark.parametrize(("count", "status"), [(1, 0), (2, 128 + TERM)])
+def test_signals_while_the_parent_imports_begin_no_process(
+    count: int, status: int, server: Server, tmp_path: Path
+) -> None:
+    """The first lets the import end, the second breaks it off."""
+    (tmp_path / "late.py").write_text(
+        "import os, time\nfrom anyworker import worker_task\nos.write(1, b'importing\\n')\n"
+        "until = time.monotonic() + 2\nwhile time.monotonic() < until:\n    time.sleep(0.05)\n"
+        "@worker_task('late')\ndef late() -> None: ...\n"
+    )
+    code = "anyworker.run(processes=2, import_modules=['late'])"
+    with fleet(server, tmp_path, code, wait_for="importing", count=1) as process:
+        for _ in range(count):
+            process.send(TERM)
+            time.sleep(0.2)  # noqa: TID251 - the kernel merges signals that follow each other at once
+        assert process.end() == status
+    assert process.out.count(b"importing") == 1
+    assert server.last_poll("late") == 0
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_third_signal_ends_processes_whose_event_loops_are_blocked(
     backend: str, server: Server, tmp_path: Path

@@ -160,6 +160,8 @@ def test_handler_refuses_what_no_other_process_can_get() -> None:
         TaskHandler([Worker("closure", inner)])
     with pytest.raises(ConfigurationError, match=r"'processes'|processes=0"):
         TaskHandler([Worker("any", print)], processes=0)
+    with pytest.raises(ConfigurationError, match="restart_backoff_seconds=-1"):
+        TaskHandler([Worker("any", print)], restart_backoff_seconds=-1, processes=1, max_rss_mb=500)
     with pytest.raises(ConfigurationError, match="no workers"):
         TaskHandler()
     with pytest.raises(ConfigurationError, match="scan_for_annotated_workers"):
