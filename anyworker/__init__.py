@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         LeaseExtended,
         LeaseFailed,
         LeaseLost,
+        OutboxFailure,
         PollCompleted,
         PollFailure,
         PollStarted,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from anyworker.fleet.serving import serving
     from anyworker.observe.collector import MetricsCollector, PrometheusMetricsCollector
     from anyworker.observe.settings import MetricsSettings
+    from anyworker.outbox_settings import OutboxSettings
     from anyworker.values.custom import register_type
     from anyworker.values.markers import FromLifespan, WholeInput
     from anyworker.worker import Worker, worker_task
@@ -53,6 +55,8 @@ __all__ = [
     "MetricsCollector",
     "MetricsSettings",
     "NonRetryableException",
+    "OutboxFailure",
+    "OutboxSettings",
     "PollCompleted",
     "PollFailure",
     "PollStarted",
@@ -99,6 +103,7 @@ _HOMES = {
         "LeaseExtended",
         "LeaseFailed",
         "LeaseLost",
+        "OutboxFailure",
         "PollCompleted",
         "PollFailure",
         "PollStarted",
@@ -120,6 +125,7 @@ _HOMES = {
     "anyworker.fleet.serving": ("serving",),
     "anyworker.observe.collector": ("MetricsCollector", "PrometheusMetricsCollector"),
     "anyworker.observe.settings": ("MetricsSettings",),
+    "anyworker.outbox_settings": ("OutboxSettings",),
     "anyworker.values.custom": ("register_type",),
     "anyworker.values.markers": ("FromLifespan", "WholeInput"),
     "anyworker.worker": ("Worker", "worker_task"),

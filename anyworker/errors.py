@@ -14,6 +14,7 @@
     ├── CallCancelled               check_cancelled() in a call that is cancelled
     ├── ShutDown                    a function was cancelled by a shutdown and may not run again
     ├── DeliveryCancelled           a result was on its way when its worker was torn down
+    ├── OutboxError                 the file of an outbox cannot be used; its worker goes on without
     ├── ResultNotTaken              a result in the outbox that the server will never take, or has not taken
     ├── RegistrationRefused         a task definition contradicts itself; it is not sent
     ├── ProcessDied                 a process of workers ended with a task in hand
@@ -136,6 +137,20 @@ class DeliveryCancelled(AnyworkerError):
 
 class ResultNotTaken(AnyworkerError):
     """The server will never take a result, or has not taken it before the process ended."""
+
+
+class OutboxError(AnyworkerError):
+    """The file of an outbox cannot be used.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the outbox {path} cannot be used: {reason}")
 
 
 class RegistrationRefused(AnyworkerError):

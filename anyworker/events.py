@@ -88,10 +88,9 @@ class TaskExecutionFailure(TaskEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskUpdateFailure(TaskEvent):
-    """A result could not be delivered in all attempts; this event carries it, whatever becomes of it.
+    """A result could not be delivered in all attempts; `ResultStored` follows where the outbox has it.
 
-    Where the outbox has taken it over, a `ResultStored` follows. Where the outbox could not deliver it until
-    the end of the process either, and does not outlive it, this event comes once more.
+    Once more at the end of the process, if the outbox could not deliver it either, nor outlives it.
     """
 
     cause: Exception
@@ -130,7 +129,6 @@ class ResultStored(TaskEvent):
     """The outbox has taken over a result that could not be delivered; it is sent again in the background."""
 
     cause: Exception
-    """Why the last attempt failed."""
     is_persistent: bool
     """Whether it survives the process."""
 
@@ -140,7 +138,6 @@ class ResultReplayed(TaskEvent):
     """The server has taken a result from the outbox."""
 
     waited_ms: float
-    """How long it was in the outbox."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +159,13 @@ class TaskCancelled(TaskEvent):
     """From `anyworker.policy.cancellation`."""
     late_result: TaskResult | None
     """What the function came to all the same, where nobody else is told of it because the task was lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxFailure(TaskRunnerEvent):
+    """The outbox's file cannot be used, so results are in memory; the task type is empty."""
+
+    cause: Exception
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +236,9 @@ class TaskRunnerEventsListener:
     def on_task_cancelled(self, event: TaskCancelled) -> None:
         """Hear that a call was cancelled."""
 
+    def on_outbox_failure(self, event: OutboxFailure) -> None:
+        """Hear that the outbox's file cannot be used."""
+
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         """Hear that a task definition is on the server."""
 
@@ -257,6 +264,7 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     ResultReplayed: "on_result_replayed",
     ResultRefused: "on_result_refused",
     TaskCancelled: "on_task_cancelled",
+    OutboxFailure: "on_outbox_failure",
     TaskDefRegistered: "on_task_def_registered",
     TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }

@@ -35,7 +35,7 @@ import attrs
 from anyworker.errors import ConfigurationError
 from anyworker.option_kinds import shown
 from anyworker.option_table import PROPERTIES, Option, nearest
-from anyworker.settings_table import AUTH, METRICS, RUN, SERVER, Entry
+from anyworker.settings_table import AUTH, METRICS, OUTBOX, RUN, SERVER, Entry
 from anyworker.toml_lines import line_of
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,8 @@ class SettingsFile:
     headers: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
     metrics: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
     """By the keys of ``settings_table.METRICS``."""
+    outbox: Mapping[str, Setting] = attrs.field(factory=dict, hash=False)
+    """By the keys of ``settings_table.OUTBOX``."""
     workers: Mapping[str, Mapping[str, Setting]] = attrs.field(factory=dict, hash=False)
     """By task type, ``all`` for all of them, then by the name of the option."""
 
@@ -161,7 +163,7 @@ class _Reading:
 
     def settings(self, table: Mapping[str, Any]) -> SettingsFile:
         """Return what the file's own table says."""
-        tables = {key: self._subtable(table, key) for key in ("server", "metrics", "workers")}
+        tables = {key: self._subtable(table, key) for key in ("server", "metrics", "outbox", "workers")}
         server = dict(tables["server"])
         auth, headers = (self._subtable(server, key, "server") for key in ("auth", "headers"))
         for key in ("auth", "headers"):
@@ -174,6 +176,7 @@ class _Reading:
             auth=self._auth(auth),
             headers=self._headers(headers),
             metrics=self._entries(tables["metrics"], METRICS, "metrics", known=set(METRICS)),
+            outbox=self._entries(tables["outbox"], OUTBOX, "outbox", known=set(OUTBOX)),
             workers=self._workers(tables["workers"]),
         )
 

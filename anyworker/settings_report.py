@@ -11,6 +11,7 @@ from anyworker.observe.settings import MetricsSettings
 from anyworker.option_kinds import Millis
 from anyworker.option_table import OPTIONS
 from anyworker.options import ResolvedWorker
+from anyworker.outbox_settings import OutboxSettings, said
 from anyworker.run_settings import Chosen
 
 _MASK = "***"
@@ -18,7 +19,10 @@ _HIDDEN = {"sources", "file"}
 
 
 def settings_report(
-    configuration: Configuration, run: Mapping[str, Chosen], workers: Sequence[ResolvedWorker]
+    configuration: Configuration,
+    run: Mapping[str, Chosen],
+    workers: Sequence[ResolvedWorker],
+    environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return all values and their sources, ready for JSON.
 
@@ -26,12 +30,17 @@ def settings_report(
         configuration: The server's, with the settings file that it was read from.
         run: How workers are run.
         workers: Each is listed with all its options.
+        environ: The environment.
+
+    Raises:
+        ConfigurationError: A variable of the outbox has a bad value.
     """
     return {
         "file": None if configuration.file is None else configuration.file.name,
         "server": _server(configuration),
         "run": {name: _entry(chosen.value, chosen.source) for name, chosen in run.items()},
         "metrics": _metrics(configuration),
+        "outbox": _outbox(configuration, environ),
         "workers": [
             {
                 "task_type": resolved.worker.task_definition_name,
@@ -72,6 +81,14 @@ def _metrics(configuration: Configuration) -> dict[str, Any]:
     }
 
 
+def _outbox(configuration: Configuration, environ: Mapping[str, str]) -> dict[str, Any]:
+    found = said(environ, configuration)
+    return {
+        field.name: _entry(*found[field.name]) if field.name in found else _entry(field.default, "default")
+        for field in attrs.fields(OutboxSettings)
+    }
+
+
 def _shown(value: object) -> object:
     match value:
         case AuthenticationSettings():
@@ -100,7 +117,7 @@ def _options(resolved: ResolvedWorker) -> dict[str, Any]:
 def as_text(report: Mapping[str, Any]) -> str:
     """Return a report as aligned lines for a terminal."""
     lines = [f"settings file: {report['file'] or 'none'}"]
-    sections = [(title, report[title]) for title in ("server", "run", "metrics") if report[title]]
+    sections = [(title, report[title]) for title in ("server", "run", "metrics", "outbox") if report[title]]
     for worker in report["workers"]:
         domain = f" in domain {worker['domain']!r}" if worker["domain"] else ""
         sections.append((f"worker {worker['task_type']!r}{domain}", worker["options"]))

@@ -93,6 +93,15 @@ AUTH: Mapping[str, Entry] = {
 }
 """Keys of ``[server.auth]``. The secret itself has no place in a file that others read."""
 
+OUTBOX: Mapping[str, Entry] = {
+    "path": Entry("the path of a file", _is_text, is_path=True),
+    "write_ahead": Entry("true or false", lambda value: isinstance(value, bool)),
+    "retention_days": Entry("a number of days above 0", _is_positive),
+    "max_results": Entry(_COUNT, _is_count),
+    "max_bytes": Entry(_COUNT, _is_count),
+}
+"""Keys of ``[outbox]``, by the names of the fields of `OutboxSettings`."""
+
 METRICS: Mapping[str, Entry] = {
     "http_port": Entry(
         "a port, 0 for a free one", lambda value: type(value) is int and value in range(65536)

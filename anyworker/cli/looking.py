@@ -1,6 +1,7 @@
 """The commands that run nothing: what is declared, what holds, what the server has."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -77,7 +78,7 @@ def config(targets: Sequence[str], path: str | None, *, as_json: bool) -> None:
             if modules
             else (inspection.any_worker(configuration),)
         )
-    report = settings_report.settings_report(configuration, run, workers)
+        report = settings_report.settings_report(configuration, run, workers, os.environ)
     click.echo(json.dumps(report, indent=2) if as_json else settings_report.as_text(report))
 
 

@@ -221,7 +221,7 @@ async def _steer(
 
 async def _beat(link: Link[Order], seconds: float, fleet: Fleet) -> None:
     while True:
-        link.mention(Beat(fleet.status().workers, _rss_mb()))
+        link.mention(Beat(fleet.status().workers, _rss_mb(), fleet.outbox.trouble))
         await anyio.sleep(seconds)
 
 

@@ -22,6 +22,7 @@ from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
+from anyworker.outbox_settings import OutboxChoice
 from anyworker.registry import registered_workers
 from anyworker.runner.wrapping import Middleware
 from anyworker.worker import Worker
@@ -61,6 +62,7 @@ class TaskHandler:
         middleware: What stands around every execution; each process gets a copy.
         grace: Seconds that tasks in hand may take to finish when the processes are stopped.
         update_retry_delays: Seconds between attempts to deliver a result.
+        outbox: Where results go that could not be delivered, as for `anyworker.run`.
         watchdog: As for `anyworker.run`, like the following.
         max_tasks_per_process: Tasks after which a process is drained and replaced.
         max_rss_mb: Memory beyond which a process is drained and replaced.
@@ -90,6 +92,7 @@ class TaskHandler:
         middleware: Sequence[Middleware] = (),
         grace: float = 25.0,
         update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+        outbox: OutboxChoice = None,
         watchdog: float | None = 60.0,
         max_tasks_per_process: int | None = None,
         max_rss_mb: float | None = None,
@@ -114,6 +117,7 @@ class TaskHandler:
             "metrics_settings": metrics_settings,
             "grace": grace,
             "update_retry_delays": update_retry_delays,
+            "outbox": outbox,
         }
         self._division: dict[str, Any] = {
             "processes": processes,

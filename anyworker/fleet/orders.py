@@ -78,6 +78,8 @@ class Beat(Message, frozen=True):
     workers: tuple[WorkerStatus, ...]
     rss_mb: float
     """Memory that it takes, in MB of 2**20 bytes."""
+    outbox: str | None = None
+    """What keeps its outbox from its file, None if nothing does."""
 
 
 class Counted(Message, frozen=True):

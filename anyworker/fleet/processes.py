@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -24,6 +25,7 @@ from anyworker.fleet.steering import steer_by
 from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
 from anyworker.observe.settings import MetricsSettings
 from anyworker.options import ResolvedWorker
+from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.restarts import RestartSettings
 from anyworker.runner.wrapping import checked_middleware
 from anyworker.worker import Worker
@@ -147,6 +149,7 @@ def checked(
     grace: float,
     update_retry_delays: Sequence[float],
     middleware: Iterable[object],
+    outbox: OutboxChoice,
     **_: object,
 ) -> tuple[ResolvedWorker, ...]:
     """Return the workers with their options; what cannot work is said once, not by every process."""
@@ -159,6 +162,8 @@ def checked(
             Publisher(event_listeners)
         with problems.of_one_part():
             checked_middleware(middleware)
+        with problems.of_one_part():
+            OutboxSettings.of(outbox, os.environ, configuration)
         with problems.of_one_part():
             resolved = resolve_workers(workers, configuration)
     return resolved

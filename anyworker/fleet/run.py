@@ -23,6 +23,7 @@ from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
+from anyworker.outbox_settings import OutboxChoice
 from anyworker.runner.wrapping import Middleware
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def run(
     middleware: Sequence[Middleware] = (),
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+    outbox: OutboxChoice = None,
     watchdog: float | None = 60.0,
     restart_max_attempts: int | None = None,
     max_tasks_per_process: int | None = None,
@@ -70,6 +72,8 @@ def run(
         middleware: What stands around every execution, the outermost first; see `anyworker.middleware`.
         grace: Seconds that tasks in hand may take to finish after the first signal.
         update_retry_delays: Seconds between attempts to deliver a result.
+        outbox: Where results go that could not be delivered: the path of a file that several processes may
+            share, or `OutboxSettings`; by default memory.
         watchdog: Seconds for which an event loop may be blocked before ``/health`` says so; one of several
             processes is killed then, and replaced. None for any time.
         restart_max_attempts: Restarts in a row after which a process that dies is not replaced; None for any
@@ -96,6 +100,7 @@ def run(
         "middleware": middleware,
         "grace": grace,
         "update_retry_delays": update_retry_delays,
+        "outbox": outbox,
     }
     with SignalStages() as stages:
         try:

@@ -24,6 +24,7 @@ from anyworker.fleet.lifespan import Lifespan, opened
 from anyworker.fleet.loader import load_all
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
+from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
@@ -34,7 +35,6 @@ from anyworker.runner.outbox import Outbox
 from anyworker.runner.polling import Identity
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
-from anyworker.runner.storage import MemoryStorage
 from anyworker.runner.threads import RunSync, thread_runner
 from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.worker import Worker
@@ -56,6 +56,7 @@ async def serving(
     middleware: Sequence[Middleware] = (),
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
+    outbox: OutboxChoice = None,
     watchdog: float | None = 60.0,
     run_sync: RunSync | None = None,
 ) -> AsyncIterator[Fleet]:
@@ -76,6 +77,8 @@ async def serving(
         middleware: What stands around every execution, the outermost first; see `anyworker.middleware`.
         grace: Seconds that tasks in hand may take to finish when the fleet drains.
         update_retry_delays: Seconds between attempts to deliver a result.
+        outbox: Where results go that could not be delivered: the path of a file, or `OutboxSettings`; by
+            default memory.
         watchdog: Seconds for which the event loop may be blocked before ``/health`` says so; None for any
             time.
         run_sync: Runs plain functions; by default in worker threads.
@@ -97,6 +100,8 @@ async def serving(
         with problems.of_one_part():
             publisher = Publisher(metrics.listeners if metrics else listeners)
         with problems.of_one_part():
+            kept = OutboxSettings.of(outbox, os.environ, configuration)
+        with problems.of_one_part():
             resolved = resolve_workers(workers, configuration)
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
@@ -105,23 +110,25 @@ async def serving(
         hosting() as host,
         opened(lifespan, host) as resources,
     ):
-        outbox = Outbox(client, publisher, MemoryStorage(), draw=random)
+        store = Outbox(client, publisher, kept, draw=random)
+        aside = run_sync or thread_runner()
+        await store.open(server=configuration.server_api_url, owner=process_worker_id(), run_sync=aside)
         runners = assemble(
             resolved,
             client,
             publisher,
-            outbox,
+            store,
             delays=update_retry_delays,
-            run_sync=run_sync or thread_runner(),
+            run_sync=aside,
             resources=resources,
             middleware=around,
         )
         announce(resolved)
         registrar = Registrar(client, publisher, declarations(resolved))
         beat = [metrics.beat] if metrics else []
-        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], outbox)
+        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], store)
         if metrics is not None:
-            metrics.watch(fleet.status, watchdog)
+            metrics.watch(fleet.status, watchdog, lambda: store.trouble)
             metrics.describe(configuration.server_api_url, resolved)
         host.start_soon(fleet.run)
         async with ended_with_the_block(fleet):

@@ -64,7 +64,7 @@ class Supervisor:
         ]
         self._metrics = metrics
         if metrics is not None:
-            metrics.watch(self.status)
+            metrics.watch(self.status, outbox=self._outbox_trouble)
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()
@@ -72,6 +72,9 @@ class Supervisor:
         self._ended = anyio.Event()
         self.problems: list[str] = []
         """Why a process could not start, and the fleet was stopped for that."""
+
+    def _outbox_trouble(self) -> str | None:
+        return next((child.beat.outbox for child in self._children if child.beat.outbox), None)
 
     def status(self) -> SupervisorStatus:
         """Return the stage, and what each process said last."""

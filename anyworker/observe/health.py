@@ -114,14 +114,17 @@ class Report:
         return self.level is not Level.FAILED
 
 
-def health(fleet: FleetView, *, blocked_since: float | None) -> Report:
+def health(fleet: FleetView, *, blocked_since: float | None, outbox: str | None = None) -> Report:
     """Return whether the fleet is alive: restarting it would help if not.
 
     Args:
         fleet: What it says of itself.
         blocked_since: Epoch seconds since which this process's event loop has been blocked for too long.
+        outbox: What keeps its outbox from its file, None if nothing does.
     """
     findings = [*_loop(blocked_since), *_processes(fleet.processes), *_failing(fleet.workers)]
+    if outbox is not None:
+        findings.append(Finding(Level.DEGRADED, "outbox", f"it is in memory only: {outbox}"))
     return _report(findings)
 
 

@@ -18,7 +18,7 @@ from anyworker.observe.exposition import Exposition
 from anyworker.observe.health import FleetView, Report
 from anyworker.observe.ledger import Ledger, News, Reader
 from anyworker.observe.probes import BEAT_SECONDS, Probes
-from anyworker.observe.settings import MetricsSettings
+from anyworker.observe.settings import MetricsSettings, no_trouble
 from anyworker.observe.status import About, StatusPage, settings_of
 from anyworker.observe.textfile import textfile
 from anyworker.observe.traffic import MeasuredExchange
@@ -51,7 +51,12 @@ class Counting:
         """
         return MeasuredExchange(exchange, self.ledger, prefix)
 
-    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+    def watch(
+        self,
+        fleet: Callable[[], FleetView],
+        watchdog: float | None = None,
+        outbox: Callable[[], str | None] = no_trouble,
+    ) -> None:
         """Show how a fleet is doing."""
 
     def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
@@ -82,16 +87,22 @@ class Metrics(Counting):
         self._about = About()
         self._page = StatusPage(self._exposition.account, self._look, self._about, settings.ui_url)
 
-    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+    def watch(
+        self,
+        fleet: Callable[[], FleetView],
+        watchdog: float | None = None,
+        outbox: Callable[[], str | None] = no_trouble,
+    ) -> None:
         """Show how a fleet is doing.
 
         Args:
             fleet: Tells it; any thread may call it.
             watchdog: Seconds for which this event loop may be blocked; None for any time.
+            outbox: Tells what keeps its outbox from its file, None for nothing.
         """
         self._exposition.workers = lambda: fleet().workers
         self._exposition.restarts = lambda: _restarts(fleet())
-        self._probes.watch(fleet, watchdog)
+        self._probes.watch(fleet, watchdog, outbox)
 
     async def beat(self) -> None:
         """Tell again and again that the event loop turns."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from anyworker.observe.health import FleetView, ProcessView, Report, WorkerView, as_json, health, readiness
+from anyworker.observe.settings import no_trouble
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,10 +34,17 @@ class Probes:
     def __init__(self) -> None:
         self._fleet: Callable[[], FleetView] = _NothingYet
         self._watchdog: float | None = None
+        self._outbox: Callable[[], str | None] = no_trouble
         self._beat: float | None = None
 
-    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None) -> None:
+    def watch(
+        self,
+        fleet: Callable[[], FleetView],
+        watchdog: float | None,
+        outbox: Callable[[], str | None] = no_trouble,
+    ) -> None:
         """Answer for a fleet; see `Metrics.watch`."""
+        self._outbox = outbox
         self._fleet = fleet
         self._watchdog = watchdog
 
@@ -47,7 +55,7 @@ class Probes:
     def look(self) -> tuple[FleetView, Report]:
         """Return how the fleet is doing, and what is wrong."""
         fleet = self._fleet()
-        return fleet, health(fleet, blocked_since=self._blocked_since())
+        return fleet, health(fleet, blocked_since=self._blocked_since(), outbox=self._outbox())
 
     def health(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer whether the process should go on."""

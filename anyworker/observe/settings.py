@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from anyworker.observe.health import FleetView
 
 
+def no_trouble() -> None:
+    """Tell that nothing keeps an outbox from its file."""
+
+
 class Meter(Protocol):
     """What counts in a process of workers."""
 
@@ -32,7 +36,12 @@ class Meter(Protocol):
         """Return an exchange that is measured."""
         ...
 
-    def watch(self, fleet: "Callable[[], FleetView]", watchdog: float | None = None) -> None:
+    def watch(
+        self,
+        fleet: "Callable[[], FleetView]",
+        watchdog: float | None = None,
+        outbox: Callable[[], str | None] = no_trouble,
+    ) -> None:
         """Show how a fleet is doing."""
 
     def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:

@@ -110,20 +110,34 @@ class Delivery:
         if count := self._failures.ended():
             logger.info("Results of %s are accepted again after %d failed attempts", self._task_type, count)
 
-    async def deliver(self, parcel: Parcel, heartbeats: Heartbeats) -> None:
+    async def store_ahead(self, parcel: Parcel) -> None:
+        """Store a result before it is sent, if the outbox is to do so."""
+        if self._outbox.writes_ahead:
+            parcel.ahead_key = await self._outbox.store_ahead(self._stored(parcel, 0, None))
+
+    def settled(self, parcel: Parcel, *, is_taken: bool) -> None:
+        """Forget what was stored ahead, if the server has taken it."""
+        if is_taken and parcel.ahead_key:
+            self._outbox.forget(parcel.ahead_key)
+
+    async def deliver(self, parcel: Parcel, heartbeats: Heartbeats) -> bool:
         """Send a result until the server or the outbox has taken it: `attempt`, then `persist`."""
         try:
             await self.attempt(parcel)
         except ConductorError as error:
-            await self.persist(parcel, error, heartbeats)
+            return await self.persist(parcel, error, heartbeats)
+        return True
 
-    async def persist(self, parcel: Parcel, error: ConductorError, heartbeats: Heartbeats) -> None:
+    async def persist(self, parcel: Parcel, error: ConductorError, heartbeats: Heartbeats) -> bool:
         """Go on after a first attempt that failed, until the server or the outbox has taken the result.
 
         The lease is kept meanwhile, but no heartbeat is sent beside an attempt.
 
         One that all attempts could not deliver is published by `TaskUpdateFailure`. Where the outbox does
         not take it either, an ERROR log names it.
+
+        Returns:
+            Whether the server has it.
         """
         attempts = 1
         is_doubtful = False
@@ -136,7 +150,7 @@ class Delivery:
                 is_doubtful = is_doubtful or (not parcel.is_terminal and may_have_worked(error))
             else:
                 await self._part_with(parcel, error, attempts)
-                return
+                return False
             attempts += 1
             await heartbeats.hold()
             try:
@@ -145,32 +159,48 @@ class Delivery:
             except ConductorError as failure:
                 error = failure
             else:
-                return
+                return True
 
-    def surface(self, result: TaskResult) -> None:
-        """Publish a result whose delivery was cancelled."""
+    def surface(self, result: TaskResult, parcel: Parcel | None) -> None:
+        """Publish a result whose delivery was cancelled, and leave it to an outbox that outlives the process.
+
+        Args:
+            result: The result.
+            parcel: The same ready for the wire, where that has been done.
+        """
         cause = DeliveryCancelled()
         self._publish(result, cause, 1)
-        self._give_up(result, cause, 1)
+        is_kept = (
+            parcel is not None
+            and self._outbox.is_persistent
+            and (bool(parcel.ahead_key) or self._outbox.hold(self._stored(parcel, 1, cause)))
+        )
+        if not is_kept:
+            self._give_up(result, cause, 1)
 
     async def _part_with(self, parcel: Parcel, error: ConductorError, attempts: int) -> None:
         """Leave a result to the outbox, or give it up where that does not take it."""
         self._publish(parcel.result, error, attempts)
-        stored = stored_result(
+        stored = self._stored(parcel, attempts, error)
+        if not can_help(error):
+            is_kept = await self._outbox.refuse(stored, str(error))
+        else:
+            # In the end, after its last attempt, nothing is gained by another one a moment later.
+            is_in_time = self._outbox.is_persistent or not self._hurry.is_set()
+            is_kept = is_in_time and await self._outbox.keep(stored, error)
+        if not is_kept:
+            self._give_up(parcel.result, error, attempts)
+
+    def _stored(self, parcel: Parcel, attempts: int, cause: Exception | None) -> StoredResult:
+        return stored_result(
             parcel,
             task_type=self._task_type,
             worker_id=self._worker_id,
             stored_at=self._outbox.now(),
             attempts=attempts,
-            cause=error,
+            cause=cause,
+            lose=self._lose,
         )
-        stored.lose = self._lose
-        if not can_help(error):
-            self._outbox.refuse(stored, str(error))
-        # In the end, after its last attempt, nothing is gained by another one a moment later.
-        elif not self._hurry.is_set() and await self._outbox.keep(stored, error):
-            return
-        self._give_up(parcel.result, error, attempts)
 
     def _lose(self, stored: StoredResult, cause: Exception) -> None:
         """Surface a result that the outbox could not deliver either."""

@@ -28,6 +28,8 @@ class Parcel:
     """Log lines beyond what an update carries."""
     refusal: SerializationError | None = None
     """Why the result was replaced by a failure, None where it was not."""
+    ahead_key: int = 0
+    """Its key in the outbox's file where it was stored before it is sent, else 0."""
     is_replacement: bool = False
     """Whether it is a failure that stands for a result which could not be sent."""
 

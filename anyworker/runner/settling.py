@@ -44,7 +44,7 @@ class Settlement:
 
     async def settle(self, execution: Execution, outcome: Outcome) -> None:
         """Tell the server what a task came to, and have it in hand no more."""
-        result = None
+        result, parcel = None, None
         execution.has_outcome = True
         if execution.is_interrupted:
             self._reporter.cancelled(execution, outcome)
@@ -62,6 +62,7 @@ class Settlement:
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:
                 await self._delivery.send_surplus_logs(parcel)
+            await self._delivery.store_ahead(parcel)
             execution.is_held = True
             if execution.extension is not None:
                 await execution.extension.wait()
@@ -69,13 +70,16 @@ class Settlement:
                 # As `deliver`, of which there would be one more for every result under way.
                 try:
                     await self._delivery.attempt(parcel)
+                    is_taken = True
                 except ConductorError as error:
-                    await self._delivery.persist(parcel, error, Heartbeats(self._keeper, execution))
+                    heartbeats = Heartbeats(self._keeper, execution)
+                    is_taken = await self._delivery.persist(parcel, error, heartbeats)
             else:
-                await self._progress(execution, parcel)
+                is_taken = await self._progress(execution, parcel)
+            self._delivery.settled(parcel, is_taken=is_taken)
         except anyio.get_cancelled_exc_class():
             if result is not None:
-                self._delivery.surface(result)
+                self._delivery.surface(result, parcel)
             raise
         finally:
             self._finish(execution)
@@ -86,7 +90,9 @@ class Settlement:
             del self._in_hand[task_id]
             self.finished += 1
 
-    async def _progress(self, execution: Execution, parcel: Parcel) -> None:
+    async def _progress(self, execution: Execution, parcel: Parcel) -> bool:
         execution.progress_scope = anyio.CancelScope()
         with execution.progress_scope:
-            await self._delivery.deliver(parcel, Heartbeats(self._keeper, execution))
+            return await self._delivery.deliver(parcel, Heartbeats(self._keeper, execution))
+        # The task has come back meanwhile, so the server has it.
+        return True

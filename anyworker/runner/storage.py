@@ -7,12 +7,8 @@ import attrs
 import msgspec
 
 from anyworker.conductor.models import TaskResult
+from anyworker.outbox_settings import MAX_BYTES, MAX_RESULTS
 from anyworker.runner.parcel import Parcel
-
-MAX_RESULTS = 10_000
-"""Results that an outbox in memory holds."""
-MAX_BYTES = 64 * 2**20
-"""Their bytes as JSON."""
 
 
 @attrs.define(eq=False)
@@ -34,7 +30,7 @@ class StoredResult:
     error: str = ""
     """Why the last attempt failed."""
     key: int = 0
-    """Its number in the storage; the oldest has the smallest."""
+    """Its number in the storage: above 0 in a file, below in memory, 0 in none."""
     cause: Exception | None = None
     """The same as it was raised, in the process that made the attempt."""
     lose: Callable[["StoredResult", Exception], None] | None = None
@@ -52,9 +48,16 @@ class StoredResult:
 
 
 def stored_result(
-    parcel: Parcel, *, task_type: str, worker_id: str, stored_at: float, attempts: int, cause: Exception
+    parcel: Parcel,
+    *,
+    task_type: str,
+    worker_id: str,
+    stored_at: float,
+    attempts: int,
+    cause: Exception | None,
+    lose: Callable[[StoredResult, Exception], None],
 ) -> StoredResult:
-    """Return a parcel as an outbox keeps it, after so many attempts of which the last one failed."""
+    """Return a parcel as an outbox keeps it, after so many attempts; see `StoredResult`."""
     result = parcel.result
     return StoredResult(
         task_type=task_type,
@@ -66,8 +69,10 @@ def stored_result(
         body=parcel.body,
         stored_at=stored_at,
         attempts=attempts,
-        error=str(cause),
+        error="" if cause is None else str(cause),
+        key=parcel.ahead_key,
         cause=cause,
+        lose=lose,
     )
 
 
@@ -95,7 +100,7 @@ class MemoryStorage:
         size = len(stored.body)
         if len(self._results) >= self._max_results or self.bytes + size > self._max_bytes:
             return False
-        self._last_key += 1
+        self._last_key -= 1
         stored.key = self._last_key
         self._results[stored.key] = stored
         self.bytes += size

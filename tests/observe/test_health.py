@@ -114,3 +114,10 @@ def test_report_names_the_worker_the_problem_and_since_when() -> None:
         "problem": "its polls fail: refused",
         "since": "1970-01-12T13:46:10.000+00:00",
     }
+
+
+def test_outbox_without_its_file_is_named_and_no_reason_to_restart() -> None:
+    report = health(Fleet(), blocked_since=None, outbox="the disk is full")
+    assert report.level is Level.DEGRADED
+    [finding] = report.findings
+    assert (finding.subject, finding.problem) == ("outbox", "it is in memory only: the disk is full")
