@@ -18,7 +18,13 @@ def charging(domain: str, retries: int, **options: bool) -> Worker:
 
 def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
     return checked(
-        workers, configuration=None, event_listeners=(), middleware=(), grace=1.0, update_retry_delays=()
+        workers,
+        configuration=None,
+        event_listeners=(),
+        middleware=(),
+        outbox=None,
+        grace=1.0,
+        update_retry_delays=(),
     )
 
 
