@@ -120,3 +120,9 @@ def standing(task: Task, *, status: str, worker_id: str, poll_count: int) -> Sta
         and task.poll_count == poll_count
     )
     return Standing.OPEN if is_in_hand else Standing.DONE
+
+
+def ending(task: Task) -> str:
+    """Say how a task has ended, in the server's words."""
+    reason = f": {task.reason_for_incompletion}" if task.reason_for_incompletion else ""
+    return f"the task has ended as {task.status}{reason}"

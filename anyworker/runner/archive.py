@@ -109,7 +109,7 @@ class Archive:
             wake: Called where there may be something to replay.
         """
         while True:
-            await self._beat()
+            await self.beat()
             if self.is_replayer:
                 wake()
             with anyio.move_on_after(BEAT_SECONDS):
@@ -127,7 +127,8 @@ class Archive:
         except OutboxError as error:
             self._failed(error)
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Tell that this process is there, and learn whether it is the one that replays."""
         if self.trouble is not None and anyio.current_time() >= self._reopen_at:
             await self.open()
         if self.trouble is None:

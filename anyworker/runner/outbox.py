@@ -9,10 +9,10 @@ import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.errors import ConductorError, ResultNotTaken
+from anyworker.errors import ConductorError, OutboxError, ResultNotTaken
 from anyworker.events import Publisher
 from anyworker.outbox_settings import OutboxSettings
-from anyworker.policy.replay import BATCH, Replays, Standing, standing
+from anyworker.policy.replay import BATCH, Replays, Standing, ending, standing
 from anyworker.runner.archive import Archive
 from anyworker.runner.outbox_file import OutboxFile, failing, refusing, removing
 from anyworker.runner.outbox_reporting import OutboxReporter
@@ -179,14 +179,38 @@ class Outbox:
         due = [] if self._archive is None or not most else await self._archive.oldest(most, put_off)
         return [*due, *self._memory.oldest(most - len(due), put_off)]
 
+    async def replay(self) -> bool:
+        """Send each result in the file once, until an attempt shows that the server is away.
+
+        Returns:
+            Whether that is for this process to do: False where another one replays.
+
+        Raises:
+            OutboxError: There is no file that can be used.
+        """
+        if self._archive is None:
+            raise OutboxError("in memory", "it has no file")
+        if self._archive.trouble is not None:
+            raise self._archive.trouble
+        tried: set[int] = set()
+        while True:
+            await self._archive.beat()
+            if not self._archive.is_replayer:
+                return False
+            due = await self._archive.oldest(BATCH, tried)
+            if not due or self._replays.failures:
+                return True
+            tried.update(stored.key for stored in due)
+            await self._send_all(due)
+
     async def finish(self) -> None:
         """Make one last attempt for each result in memory, in limited time; store or surface what is left.
 
         Once an attempt shows that the server is away, the rest is not tried.
         """
         with anyio.move_on_after(LAST_SECONDS, shield=True):
-            tried: set[int] = set()
             self._replays = Replays(lambda: 0.0)
+            tried: set[int] = set()
             while not self._replays.failures and (due := self._memory.oldest(BATCH, tried)):
                 tried.update(stored.key for stored in due)
                 await self._send_all(due)
@@ -220,7 +244,7 @@ class Outbox:
                 task, status=stored.status, worker_id=stored.worker_id, poll_count=stored.poll_count
             )
             if found is Standing.ENDED:
-                await self._refused(stored, _ending(task))
+                await self._refused(stored, ending(task))
                 return
             if found is Standing.OPEN:
                 await self._client.send_result(stored.body, is_terminal=stored.is_terminal)
@@ -269,8 +293,3 @@ class Outbox:
 def _lose(stored: StoredResult, cause: Exception) -> None:
     if stored.lose is not None:
         stored.lose(stored, cause)
-
-
-def _ending(task: Task) -> str:
-    reason = f": {task.reason_for_incompletion}" if task.reason_for_incompletion else ""
-    return f"the task has ended as {task.status}{reason}"

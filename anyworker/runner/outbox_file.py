@@ -26,9 +26,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from anyworker.errors import OutboxError
 from anyworker.runner.storage import StoredResult
+
+T = TypeVar("T")
 
 APPLICATION_ID = 0x616E7977
 VERSION = 1
@@ -183,13 +186,10 @@ class OutboxFile:
             )
             return True
 
-    def waiting(self) -> int:
-        """Return how many results wait to be sent again."""
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the answer to a question, such as those of `anyworker.runner.outbox_listing`."""
         with self._open() as connection:
-            [count] = connection.execute(
-                "SELECT count(*) FROM results WHERE state = 'waiting' AND server = ?", (self._server,)
-            ).fetchone()
-            return int(count)
+            return question(connection)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
