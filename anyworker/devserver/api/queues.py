@@ -6,6 +6,7 @@ from anyworker.devserver.engine import Engine
 from anyworker.devserver.http.exchange import Answer, Call, Endpoints, as_json, as_text
 from anyworker.devserver.queueing.polls import PollData
 from anyworker.devserver.wire import complaints, errors
+from anyworker.devserver.wire.java import trimmed
 
 
 class QueueEndpoints:
@@ -36,7 +37,7 @@ class QueueEndpoints:
         values = call.values("taskType")
         if values is None:
             raise complaints.missing_queue_names()
-        types = values if len(values) > 1 else [name.strip() for name in values[0].split(",") if values[0]]
+        types = values if len(values) > 1 else [trimmed(name) for name in values[0].split(",") if values[0]]
         return as_json({name: self._engine.queues.size(name, None) for name in types})
 
     def all_sizes(self, _call: Call) -> Answer:

@@ -14,6 +14,7 @@ from anyworker.devserver.records.records import TaskRecord, WorkflowRecord
 from anyworker.devserver.records.views import task_view, workflow_view
 from anyworker.devserver.timing.watches import Watch
 from anyworker.devserver.wire import complaints, errors, fields, payloads
+from anyworker.devserver.wire.java import trimmed
 
 EXECUTION_SECONDS = 10
 SIGNAL_MILLIS = 5000
@@ -152,9 +153,10 @@ def _check_status(call: Call) -> None:
 
 
 def _strategy(call: Call) -> str:
-    strategy = call.text("returnStrategy") or STRATEGIES[0]
+    values = call.values("returnStrategy") or [""]
+    strategy = trimmed(values[0]) or STRATEGIES[0]
     if strategy not in STRATEGIES:
-        raise complaints.bad_name("returnStrategy", _STRATEGY, strategy)
+        raise complaints.bad_name("returnStrategy", _STRATEGY, values)
     return strategy
 
 

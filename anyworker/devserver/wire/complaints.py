@@ -1,6 +1,6 @@
 """The server's words for requests that make no sense to it: mostly 500, whoever is to blame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from anyworker.devserver.wire.errors import RequestRefused, Violation, failure
 
@@ -58,15 +58,15 @@ def bad_status_in_path(value: str) -> RequestRefused:
     return _not_converted("status", "PathVariable", _STATUS, value)
 
 
-def bad_name(name: str, kind: str, value: str) -> RequestRefused:
-    """Refuse a query parameter that is no name of its Java enum."""
-    return _not_converted(name, "RequestParam", kind, value)
+def bad_name(name: str, kind: str, values: Sequence[str]) -> RequestRefused:
+    """Refuse a query parameter that is no name of its Java enum; only its first value counts."""
+    return _not_converted(name, "RequestParam", kind, values[0], "[]" if len(values) > 1 else "")
 
 
-def _not_converted(name: str, place: str, kind: str, value: str) -> RequestRefused:
+def _not_converted(name: str, place: str, kind: str, value: str, suffix: str = "") -> RequestRefused:
     return failure(
-        f"Method parameter '{name}': Failed to convert value of type 'java.lang.String' to required type "
-        f"'{kind}'; Failed to convert from type [java.lang.String] to type "
+        f"Method parameter '{name}': Failed to convert value of type 'java.lang.String{suffix}' to required "
+        f"type '{kind}'; Failed to convert from type [java.lang.String] to type "
         f"[@org.springframework.web.bind.annotation.{place} {kind}] for value [{value}]"
     )
 
