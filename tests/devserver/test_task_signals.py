@@ -175,7 +175,7 @@ def test_synchronous_signal_is_refused_where_nothing_waits() -> None:
     assert json.loads(answer.body)["message"].startswith("Found no blocked task in workflow ")
     assert "signalWorkflowTaskSync" in str(rig.send("POST", path).body)
     assert "for value [X]" in str(rig.send("POST", f"{path}?returnStrategy=X", {}).body)
-    repeated = str(rig.send("POST", f"{path}?returnStrategy=X&returnStrategy=Y", {}).body)
+    repeated = rig.send("POST", f"{path}?returnStrategy=X&returnStrategy=Y", {}).body.decode()
     assert "String[]' to required type" in repeated
     assert "for value [X]" in repeated
     assert "for value [NO]" in str(rig.send("POST", path.replace("COMPLETED", "NO"), {}).body)
