@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TaskExecutionCompleted,
         TaskExecutionFailure,
         TaskExecutionStarted,
+        TaskReclaimed,
         TaskRunnerEventsListener,
         TaskUpdateFailure,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "TaskExecutionStarted",
     "TaskHandler",
     "TaskInProgress",
+    "TaskReclaimed",
     "TaskResult",
     "TaskRunnerEventsListener",
     "TaskUpdateFailure",
@@ -114,6 +116,7 @@ _HOMES = {
         "TaskExecutionCompleted",
         "TaskExecutionFailure",
         "TaskExecutionStarted",
+        "TaskReclaimed",
         "TaskRunnerEventsListener",
         "TaskDefRegistered",
         "TaskDefRegistrationFailure",

@@ -2,40 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from anyworker.conductor.models import TaskResult
 from anyworker.errors import ConfigurationError
+from anyworker.event_kinds import TaskEvent, TaskRunnerEvent
 from anyworker.listening import handlers_of, problem_of
 
 if TYPE_CHECKING:
     from anyworker.policy.cancellation import CancelReason
 
 logger = logging.getLogger(__name__)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRunnerEvent:
-    """What all events of a runner carry."""
-
-    task_type: str
-    timestamp: datetime = field(default_factory=_utc_now)
-    """When it happened, in UTC."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskEvent(TaskRunnerEvent):
-    """What all events about one task carry."""
-
-    task_id: str
-    worker_id: str
-    workflow_instance_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +147,16 @@ class OutboxFailure(TaskRunnerEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskReclaimed(TaskEvent):
+    """A task was found that the server had given to a lost poll, or to a process that died."""
+
+    outcome: Literal["run", "handed_back", "left"]
+    """``left``: it may not run again, and waits for its response timeout."""
+    waited_ms: float
+    """Since the poll was sent, or the process died."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskDefRegistered(TaskRunnerEvent):
     """A task definition is on the server as it should be."""
 
@@ -239,6 +227,9 @@ class TaskRunnerEventsListener:
     def on_outbox_failure(self, event: OutboxFailure) -> None:
         """Hear that the outbox's file cannot be used."""
 
+    def on_task_reclaimed(self, event: TaskReclaimed) -> None:
+        """Hear that a lost task was found."""
+
     def on_task_def_registered(self, event: TaskDefRegistered) -> None:
         """Hear that a task definition is on the server."""
 
@@ -265,6 +256,7 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
     ResultRefused: "on_result_refused",
     TaskCancelled: "on_task_cancelled",
     OutboxFailure: "on_outbox_failure",
+    TaskReclaimed: "on_task_reclaimed",
     TaskDefRegistered: "on_task_def_registered",
     TaskDefRegistrationFailure: "on_task_def_registration_failure",
 }

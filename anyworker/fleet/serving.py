@@ -249,7 +249,12 @@ def _runner(
     delays: Sequence[float],
 ) -> Runner:
     worker, options = resolved.worker, resolved.options
-    identity = Identity(worker.task_definition_name, options.domain, options.worker_id or own_id)
+    identity = Identity(
+        worker.task_definition_name,
+        options.domain,
+        options.worker_id or own_id,
+        is_unique=options.worker_id is None,
+    )
     runner = Runner(
         identity,
         PollSettings(

@@ -10,7 +10,7 @@ import anyio
 import attrs
 
 from anyworker.errors import OutboxError
-from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring
+from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring, holding
 from anyworker.runner.storage import StoredResult
 from anyworker.runner.threads import RunSync
 
@@ -101,6 +101,14 @@ class Archive:
         except OutboxError as error:
             self._failed(error)
             return []
+
+    async def holds(self, task_id: str) -> bool:
+        """Return whether the result of a task is in the file, whoever put it there; False where it fails."""
+        try:
+            return await self._call(partial(self.file.ask, holding(task_id)))
+        except OutboxError as error:
+            self._failed(error)
+            return False
 
     async def keep_up(self, wake: Callable[[], None]) -> None:
         """Tell other processes that this one is there, until cancelled.

@@ -90,6 +90,8 @@ class Delivery:
         self._failures = Streak()
         self.undelivered = 0
         """Results that nobody will send any more."""
+        self.given_up: set[str] = set()
+        """Their tasks."""
 
     def hurry(self) -> None:
         """Make one last attempt for whatever waits for its next, and give up what fails from now on."""
@@ -160,6 +162,10 @@ class Delivery:
                 error = failure
             else:
                 return True
+
+    async def stores(self, task_id: str) -> bool:
+        """Return whether the outbox holds the result of a task."""
+        return await self._outbox.holds(task_id)
 
     def surface(self, result: TaskResult, parcel: Parcel | None) -> None:
         """Publish a result whose delivery was cancelled, and leave it to an outbox that outlives the process.
@@ -263,6 +269,7 @@ class Delivery:
 
     def _give_up(self, result: TaskResult, cause: Exception, attempts: int) -> None:
         self.undelivered += 1
+        self.given_up.add(result.task_id)
         logger.error(
             "Result of task %s (workflow %s, type %s, status %s) could not be delivered, attempts: %d: %s",
             result.task_id,

@@ -57,3 +57,13 @@ class Execution:
         """Wait for the call no longer. A thread that is in it goes on."""
         self.is_left = True
         self.is_abandoned = self.thread_id is not None
+
+    def has_come_back(self, poll_count: int) -> bool:
+        """Return whether a poll shows that the task was given back, although no answer has said so yet.
+
+        A higher poll count means that the server took the result which is still being sent: no more of that.
+        """
+        if self.progress_scope is None or poll_count <= self.wire_poll_count:
+            return False
+        self.progress_scope.cancel()
+        return True

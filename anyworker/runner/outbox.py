@@ -120,6 +120,11 @@ class Outbox:
         if self._archive is not None:
             self._archive.later(removing([key]))
 
+    async def holds(self, task_id: str) -> bool:
+        """Return whether the result of a task is here."""
+        in_file = self._archive is not None and await self._archive.holds(task_id)
+        return in_file or self._memory.holds(task_id)
+
     async def keep(self, stored: StoredResult, cause: Exception) -> bool:
         """Take a result over; return False where there is no room.
 

@@ -210,6 +210,12 @@ class OutboxFile:
             raise OutboxError(self.path, str(error)) from None
 
 
+def holding(task_id: str) -> Callable[[sqlite3.Connection], bool]:
+    """Return the question whether there is a result of a task."""
+    text = "SELECT EXISTS (SELECT 1 FROM results WHERE task_id = ?)"
+    return lambda connection: bool(connection.execute(text, (task_id,)).fetchone()[0])
+
+
 def removing(keys: Iterable[int]) -> Callable[[sqlite3.Connection], object]:
     """Return the change that forgets results."""
     rows = [(key,) for key in keys]

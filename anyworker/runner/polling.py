@@ -7,16 +7,17 @@ import anyio
 import attrs
 
 from anyworker.conductor.models import Task
-from anyworker.errors import ConductorError, TransportError
-from anyworker.policy.planner import Poll
+from anyworker.errors import AuthorizationError, ConductorError, TransportError
+from anyworker.policy.planner import Poll, PollFailureKind
 from anyworker.runner.delivery import ResultClient
+from anyworker.runner.searching import SearchClient
 from anyworker.runner.slots import Slot
 
 POLL_GRACE = 2.0
 """Seconds beyond the server's own wait that a poll under way may take once the worker drains."""
 
 
-class PollClient(ResultClient, Protocol):
+class PollClient(ResultClient, SearchClient, Protocol):
     """What a runner needs of the client."""
 
     async def poll(
@@ -37,6 +38,8 @@ class Identity:
     task_type: str
     domain: str | None
     worker_id: str
+    is_unique: bool = False
+    """Whether no other process polls under the worker id."""
 
     def too_late(self) -> TransportError:
         """Return the error of a poll that was given up because its answer did not come while draining."""
@@ -86,3 +89,9 @@ class PollUnderWay:
     def hasten(self) -> None:
         """Wait for the answer no longer than a server in good health needs."""
         self.scope.deadline = self.sent + self.poll.timeout + POLL_GRACE
+
+
+def kind_of(error: ConductorError) -> PollFailureKind:
+    """Return why a poll failed, for the wait after it."""
+    is_refused = isinstance(error, AuthorizationError)
+    return PollFailureKind.AUTHORIZATION if is_refused else PollFailureKind.ERROR

@@ -1,6 +1,5 @@
 """One worker's life: poll as the planner says, one child of the task group for each task, deliver."""
 
-import math
 import random
 from collections.abc import Awaitable, Callable
 
@@ -8,17 +7,19 @@ import anyio
 import anyio.abc
 
 from anyworker.conductor.models import Task
-from anyworker.errors import AuthorizationError, ConductorError, ResponseError
+from anyworker.errors import ConductorError
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
 from anyworker.policy.outcome import Draft, HandedBack, Outcome
-from anyworker.policy.planner import Planner, Poll, PollFailureKind, PollSettings, Stop, Wait
+from anyworker.policy.planner import Planner, Poll, PollSettings, Stop, Wait
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Executor, known
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leasing import Keeper
-from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay
+from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay, kind_of
+from anyworker.runner.prospects import asked_pause
 from anyworker.runner.raising import is_stray
+from anyworker.runner.reclaiming import Reclaimer
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
 from anyworker.runner.slots import Slot, Slots
@@ -62,6 +63,7 @@ class Runner:
         watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
         self._keeper = Keeper(client, self._reporter, self._in_hand, watch, extends=extends_leases, draw=draw)
         self._settlement = Settlement(self._in_hand, executor, delivery, self._keeper, self._reporter)
+        self._reclaimer = Reclaimer(client, identity, self._settlement, publisher, draw)
         self._polls: set[PollUnderWay] = set()
         self._changed = anyio.Event()
         self.wakeups = 0
@@ -131,6 +133,7 @@ class Runner:
         self._executor.leaks.drain()
         for poll in self._polls:
             poll.hasten()
+        self._reclaimer.hasten()
         self._changed.set()
 
     def cancel(self) -> None:
@@ -170,11 +173,8 @@ class Runner:
                     return
 
     async def _wait(self, until: float) -> None:
-        if until == math.inf:
+        with anyio.CancelScope(deadline=until):
             await self._changed.wait()
-        else:
-            with anyio.CancelScope(deadline=until):
-                await self._changed.wait()
         self._changed = anyio.Event()
         self.wakeups += 1
 
@@ -204,32 +204,40 @@ class Runner:
             now = anyio.current_time()
             self._reporter.poll_completed(now - started, len(tasks))
             self._planner.polled(poll, len(tasks), now)
+            self._reclaimer.answered(tasks)
             if tasks:
                 self._take_in_hand(tasks, slots, children, now)
         except ConductorError as error:
-            self._poll_failed(under_way, error)
+            self._poll_failed(under_way, error, children)
         except anyio.get_cancelled_exc_class():
-            self._poll_failed(under_way, self.identity.too_late())
+            self._poll_failed(under_way, self.identity.too_late(), children)
             raise
         finally:
             self._polls.discard(under_way)
             for slot in slots:
                 self._slots.free_up(slot)
 
-    def _poll_failed(self, under_way: PollUnderWay, error: ConductorError) -> None:
+    def _poll_failed(
+        self, under_way: PollUnderWay, error: ConductorError, children: anyio.abc.TaskGroup
+    ) -> None:
         now = anyio.current_time()
         self._reporter.poll_failed(now - under_way.sent, error)
-        is_refused = isinstance(error, AuthorizationError)
-        kind = PollFailureKind.AUTHORIZATION if is_refused else PollFailureKind.ERROR
-        retry_after = error.retry_after if isinstance(error, ResponseError) else None
-        self._planner.poll_failed(under_way.poll, kind, now, retry_after)
+        self._planner.poll_failed(under_way.poll, kind_of(error), now, asked_pause(error))
+        if self._reclaimer.lost(under_way, error):
+            children.start_soon(self._reclaimer.run, self._take_back, children)
+
+    def _take_back(self, task: Task, taken: float, children: anyio.abc.TaskGroup) -> bool:
+        """Take a task in hand that a lost poll brought, or hand it back where nobody may run it here."""
+        may_run = self._slots.free > 0 and not self._planner.is_draining
+        self._take_in_hand([task], self._slots.take(1) if may_run else [], children, taken)
+        return may_run
 
     def _take_in_hand(
         self, tasks: list[Task], slots: list[Slot], children: anyio.abc.TaskGroup, now: float
     ) -> None:
         self._keeper.took(tasks, now)
         for task in tasks:
-            if task.task_id in self._in_hand and not self._has_come_back(task):
+            if self._settlement.is_repeated(task) or self._reclaimer.has_taken_back(task):
                 self._reporter.repeated(task)
                 continue
             execution = Execution(
@@ -243,17 +251,6 @@ class Runner:
             slot = slots.pop()
             if not slot.give(execution):
                 children.start_soon(self._serve, slot)
-
-    def _has_come_back(self, task: Task) -> bool:
-        """Return whether the task in hand was given back already, although no answer has said so yet.
-
-        A higher poll count shows that the server took the result which is still being sent.
-        """
-        execution = self._in_hand[task.task_id]
-        if execution.progress_scope is None or task.poll_count <= execution.wire_poll_count:
-            return False
-        execution.progress_scope.cancel()
-        return True
 
     async def _serve(self, slot: Slot) -> None:
         """Run the tasks that a slot is given, one after another, until it is retired."""

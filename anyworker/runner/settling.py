@@ -2,6 +2,7 @@
 
 import anyio
 
+from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError
 from anyworker.policy.outcome import Abandoned, Dropped, Outcome, to_result
@@ -39,8 +40,23 @@ class Settlement:
         self._reporter = reporter
         self.finished = 0
         """Tasks that have left the worker's hands, one way or another."""
+        self._left: set[str] = set()
+        """Tasks whose functions began here and of which the server is told nothing."""
         self.abandoned: list[Execution] = []
         """Tasks whose threads could not be stopped; the server gives them away when their lease ends."""
+
+    def knows(self, task_id: str) -> bool:
+        """Return whether a task is in hand, or has been and is not to be run here once more."""
+        return task_id in self._in_hand or task_id in self._left or task_id in self._delivery.given_up
+
+    def is_repeated(self, task: Task) -> bool:
+        """Return whether a poll brings a task that is in hand, and has not been given back meanwhile."""
+        known = self._in_hand.get(task.task_id)
+        return known is not None and not known.has_come_back(task.poll_count)
+
+    async def stores(self, task_id: str) -> bool:
+        """Return whether the outbox holds the task's result."""
+        return await self._delivery.stores(task_id)
 
     async def settle(self, execution: Execution, outcome: Outcome) -> None:
         """Tell the server what a task came to, and have it in hand no more."""
@@ -82,10 +98,12 @@ class Settlement:
                 self._delivery.surface(result, parcel)
             raise
         finally:
-            self._finish(execution)
+            self._finish(execution, outcome)
 
-    def _finish(self, execution: Execution) -> None:
+    def _finish(self, execution: Execution, outcome: Outcome) -> None:
         task_id = execution.draft.task.task_id
+        if isinstance(outcome, Dropped | Abandoned):
+            self._left.add(task_id)
         if self._in_hand.get(task_id) is execution:
             del self._in_hand[task_id]
             self.finished += 1

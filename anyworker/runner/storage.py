@@ -106,6 +106,10 @@ class MemoryStorage:
         self.bytes += size
         return True
 
+    def holds(self, task_id: str) -> bool:
+        """Return whether the result of a task is here."""
+        return any(stored.task_id == task_id for stored in self._results.values())
+
     def remove(self, keys: Iterable[int]) -> None:
         """Forget results."""
         for key in keys:

@@ -12,7 +12,8 @@ import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.events import Listener, Publisher, TaskRunnerEvent
+from anyworker.event_kinds import TaskRunnerEvent
+from anyworker.events import Listener, Publisher
 from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result

@@ -21,6 +21,7 @@ MAY: dict[str, tuple[Call, object]] = {
     "get_task": (lambda client: client.get_task("t"), polled_task()),
     "get_logs": (lambda client: client.get_logs("t"), []),
     "search_tasks": (lambda client: client.search_tasks("q"), {}),
+    "search_task_ids": (lambda client: client.search_task_ids("q"), {}),
     "queue_sizes": (lambda client: client.queue_sizes(["a"]), {}),
     "poll_data": (lambda client: client.poll_data("a"), []),
     "get_workflow": (lambda client: client.get_workflow("w"), {"workflowId": "w"}),
