@@ -154,12 +154,13 @@ async def _replay(path: str, configuration: "Configuration") -> bool:
     from anyworker.events import Publisher  # noqa: PLC0415 - as above
     from anyworker.outbox_settings import OutboxSettings  # noqa: PLC0415 - as above
     from anyworker.runner.outbox import Outbox  # noqa: PLC0415 - as above
+    from anyworker.runner.process_id import process_worker_id  # noqa: PLC0415 - as above
     from anyworker.runner.threads import thread_runner  # noqa: PLC0415 - as above
 
     async with ConductorClient(configuration) as client:
         box = Outbox(client, Publisher(), OutboxSettings(path), draw=random)
         server = configuration.server_api_url
-        await box.open(server=server, owner=f"command-{os.getpid()}", run_sync=thread_runner())
+        await box.open(server=server, owner=process_worker_id(), run_sync=thread_runner())
         try:
             return await box.replay()
         finally:

@@ -4,8 +4,6 @@ import contextlib
 import logging
 import math
 import os
-import secrets
-import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from random import random
 from typing import Any, Literal, Self
@@ -33,6 +31,7 @@ from anyworker.runner.execution import Executor
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.outbox import Outbox
 from anyworker.runner.polling import Identity
+from anyworker.runner.process_id import process_worker_id
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
@@ -203,11 +202,6 @@ def check_times(grace: float, delays: Sequence[float]) -> None:
 
 def _is_duration(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
-def process_worker_id() -> str:
-    """Return an id that no other process polls under: host, pid and a random part."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def assemble(

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anyworker.errors import OutboxError
+from anyworker.runner.process_id import is_dead
 from anyworker.runner.storage import StoredResult
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class OutboxFile:
     Args:
         path: Where it is.
         server: The API's URL.
-        owner: This process.
+        owner: This process, as `anyworker.runner.process_id` names it.
 
     Every method raises `OutboxError` where the file cannot be used.
     """
@@ -168,8 +169,14 @@ class OutboxFile:
             return [each for each in map(_stored, rows) if each.key not in but_not][:most]
 
     def beat(self, now: float) -> bool:
-        """Tell that this process is there, and return whether it is the one that replays."""
+        """Tell that this process is there, and return whether it is the one that replays.
+
+        Processes of this machine that have ended are known to be gone at once, others after their lease.
+        """
         with self._open() as connection, _transaction(connection):
+            dead = [(owner,) for (owner,) in connection.execute("SELECT owner FROM owners") if is_dead(owner)]
+            connection.executemany("DELETE FROM owners WHERE owner = ?", dead)
+            connection.executemany("DELETE FROM lease WHERE holder = ?", dead)
             connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self._owner, now))
             connection.execute(
                 "INSERT INTO lease VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET holder = ?1, until = ?2"

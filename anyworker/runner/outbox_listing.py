@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from anyworker.errors import OutboxError
 from anyworker.runner.outbox_file import OutboxFile
+from anyworker.runner.process_id import process_worker_id
 
 _SUMMARY = (
     "id, state, task_type, task_id, workflow_id, status, attempts, stored_at, error, server,"
@@ -30,7 +30,7 @@ def existing(path: str | os.PathLike[str], *, server: str = "") -> Iterator[Outb
     """
     if not Path(path).is_file():
         raise OutboxError(path, "there is no such file")
-    file = OutboxFile(path, server=server, owner=f"command-{os.getpid()}-{secrets.token_hex(4)}")
+    file = OutboxFile(path, server=server, owner=process_worker_id())
     file.open()
     try:
         yield file

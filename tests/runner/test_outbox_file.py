@@ -1,5 +1,8 @@
 """The file of an outbox: states, leases, what a full disk does, and how many commits many results share."""
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from anyworker.errors import OutboxError
 from anyworker.runner.archive import Archive
 from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring, refusing, removing
+from anyworker.runner.process_id import is_dead, process_worker_id
 from anyworker.runner.storage import StoredResult
 from anyworker.runner.threads import thread_runner
 
@@ -211,3 +215,23 @@ class Shared(RuleBasedStateMachine):
 
 
 TestShared = settings(deadline=None, max_examples=30, stateful_step_count=20)(Shared).TestCase
+
+
+def test_process_of_this_machine_that_has_ended_is_known_to_be_gone_at_once(
+    file: OutboxFile, path: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    name = process_worker_id().replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    dead = opened(path, name)
+    assert dead.beat(0.0)
+    dead.apply([dead.adding(a_result(), is_ahead=True)])
+    assert file.beat(1.0)
+    assert [each.task_id for each in file.oldest(10)] == ["1"]
+    dead.close()
+
+
+def test_only_what_is_certain_counts_as_dead() -> None:
+    assert not is_dead(process_worker_id())
+    assert not is_dead("another-host-1-abc")
+    assert not is_dead("nonsense")
