@@ -20,6 +20,7 @@ from anyworker.runner.prospects import asked_pause, can_help
 from anyworker.runner.storage import MemoryStorage, StoredResult
 from anyworker.runner.threads import RunSync
 
+Draw = Callable[[], float]
 LAST_SECONDS = 5.0
 """How long the last attempts at the end of the process may take."""
 
@@ -47,12 +48,7 @@ class Outbox:
     """
 
     def __init__(
-        self,
-        client: ReplayClient,
-        publisher: Publisher,
-        settings: OutboxSettings,
-        *,
-        draw: Callable[[], float],
+        self, client: ReplayClient, publisher: Publisher, settings: OutboxSettings, *, draw: Draw
     ) -> None:
         self._client = client
         self._reporter = OutboxReporter(publisher)

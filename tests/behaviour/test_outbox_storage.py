@@ -244,3 +244,35 @@ async def test_one_of_two_fleets_on_one_file_replays(tmp_path: Path) -> None:
             assert (await first.client.get_workflow(each)).status == "COMPLETED"
     assert sorted(len(recorder.of(ResultReplayed)) for recorder in recorders) == [0, 4]
     assert rows(path) == []
+
+
+async def test_cancelled_host_leaves_results_in_the_file(tmp_path: Path) -> None:
+    outage, path = Outage(), tmp_path / "outbox.db"
+    with anyio.CancelScope() as scope:
+        async with stage(
+            Worker("work", lambda: 1, thread_count=2), hook=outage, outbox=path, inline=True
+        ) as play:
+            await play.define("work")
+            outage.is_on = True
+            await play.start()
+            await anyio.sleep(100)
+            await play.start()
+            await anyio.sleep(1)
+            scope.cancel()
+            await anyio.sleep(1)
+    assert rows(path) == ["waiting", "waiting"]
+    assert play.fleet.status().is_everything_handed_over
+
+
+async def test_result_whose_delivery_never_ends_is_in_the_file_in_the_end(tmp_path: Path) -> None:
+    async def hook(request: httpx.Request) -> None:
+        if request.method == "POST" and request.url.path == "/api/tasks":
+            await anyio.sleep(1000)
+
+    path = tmp_path / "outbox.db"
+    async with stage(Worker("work", lambda: 1), hook=hook, outbox=path, inline=True, grace=1) as play:
+        await play.define("work")
+        await play.start()
+        await anyio.sleep(2)
+    assert rows(path) == ["waiting"]
+    assert play.fleet.status().workers[0].undelivered == 0
