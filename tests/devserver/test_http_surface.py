@@ -104,7 +104,10 @@ def started(url: str, name: str) -> dict[str, str]:
 
     step = {"name": name, "taskReferenceName": "r"}
     ask("POST", "/metadata/taskdefs", [{"name": name}])
-    ask("PUT", "/metadata/workflow", [{"name": name, "tasks": [step]}])
+    for _ in range(5):  # a busy SQLite refuses it now and then, in an answer of 200
+        answer = json.loads(ask("PUT", "/metadata/workflow", [{"name": name, "tasks": [step]}]))
+        if answer["bulkSuccessfulResults"]:
+            break
     workflow_id = ask("POST", "/workflow", {"name": name}).decode()
     (task,) = json.loads(ask("GET", f"/workflow/{workflow_id}"))["tasks"]
     return {WORKFLOW: workflow_id, TASK: task["taskId"], NAME: name}
