@@ -69,13 +69,13 @@ async def test_no_result_is_lost_beside_a_heartbeat(conductor_url: str) -> None:
     """Sent together, the real server lost 6 of 60 (contract 5.5); here many tasks end when one is due."""
 
     async def work(n: int) -> int:
-        await anyio.sleep(0.2 + n * 0.006)
+        await anyio.sleep(0.4 + n * 0.012)
         return n
 
     heard = Heard()
     worker = Worker(f"race_{secrets.token_hex(4)}", work, thread_count=60, lease_extend_enabled=True)
     with anyio.fail_after(120):
-        async with serving(conductor_url, worker, heard, response_timeout_seconds=1) as client:
+        async with serving(conductor_url, worker, heard, response_timeout_seconds=2) as client:
             ids = {n: await client.start_workflow(worker.task_definition_name, {"n": n}) for n in range(60)}
             flows = {n: await result(client, workflow_id) for n, workflow_id in ids.items()}
     assert {flow.status for flow in flows.values()} == {"COMPLETED"}
