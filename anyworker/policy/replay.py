@@ -110,7 +110,9 @@ def standing(task: Task, *, status: str, worker_id: str, poll_count: int) -> Sta
     """
     if TaskStatus(task.status).is_terminal:
         is_ours = task.status == status and task.worker_id == worker_id
-        return Standing.DONE if is_ours else Standing.ENDED
+        # It was polled again because the server took it.
+        has_gone_on = status == "IN_PROGRESS" and task.poll_count > poll_count
+        return Standing.DONE if is_ours or has_gone_on else Standing.ENDED
     if status != "IN_PROGRESS":
         return Standing.OPEN
     # A second IN_PROGRESS for a task that somebody has polled since would give it to two workers.

@@ -6,15 +6,12 @@ from typing import Protocol
 
 import anyio
 
-from anyworker.conductor.models import Task, TaskResult, TaskStatus
-from anyworker.errors import (
-    ConductorError,
-    DeliveryCancelled,
-    NotFoundError,
-)
+from anyworker.conductor.models import Task, TaskResult
+from anyworker.errors import ConductorError, DeliveryCancelled, NotFoundError, ResultNotTaken
 from anyworker.events import Publisher, TaskUpdateFailure
 from anyworker.logs import fields_of_result
 from anyworker.policy.backoff import update_delay
+from anyworker.policy.replay import Standing, ending, standing
 from anyworker.policy.streaks import Streak
 from anyworker.runner.outbox import Outbox
 from anyworker.runner.parcel import Parcel
@@ -160,6 +157,9 @@ class Delivery:
                     await self.attempt(parcel)
             except ConductorError as failure:
                 error = failure
+            except ResultNotTaken as refusal:
+                await self._part_with(parcel, refusal, attempts)
+                return False
             else:
                 return True
 
@@ -184,11 +184,11 @@ class Delivery:
         if not is_kept:
             self._give_up(result, cause, 1)
 
-    async def _part_with(self, parcel: Parcel, error: ConductorError, attempts: int) -> None:
+    async def _part_with(self, parcel: Parcel, error: ConductorError | ResultNotTaken, attempts: int) -> None:
         """Leave a result to the outbox, or give it up where that does not take it."""
         self._publish(parcel.result, error, attempts)
         stored = self._stored(parcel, attempts, error)
-        if not can_help(error):
+        if not (isinstance(error, ConductorError) and can_help(error)):
             is_kept = await self._outbox.refuse(stored, str(error))
         else:
             # In the end, after its last attempt, nothing is gained by another one a moment later.
@@ -218,16 +218,22 @@ class Delivery:
         """Return whether an IN_PROGRESS whose answer was lost did its work.
 
         A second one for a task that somebody has polled since would give it to two workers.
+
+        Raises:
+            ResultNotTaken: The task has ended meanwhile.
         """
         try:
             task = await self._client.get_task(parcel.result.task_id)
-        except NotFoundError:
-            return True
-        return not (
-            task.status == TaskStatus.IN_PROGRESS
-            and task.worker_id == self._worker_id
-            and task.poll_count == parcel.wire_poll_count
-        )
+        except NotFoundError as error:
+            found, reason = Standing.ENDED, str(error)
+        else:
+            found = standing(
+                task, status="IN_PROGRESS", worker_id=self._worker_id, poll_count=parcel.wire_poll_count
+            )
+            reason = ending(task)
+        if found is not Standing.ENDED or parcel.is_hand_back:
+            return found is not Standing.OPEN
+        raise ResultNotTaken(reason)
 
     async def _may_send_again(self, parcel: Parcel, error: ConductorError, attempts: int) -> bool:
         if attempts > len(self._delays) or self._hurry.is_set() or not can_help(error):

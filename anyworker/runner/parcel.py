@@ -30,6 +30,8 @@ class Parcel:
     """Why the result was replaced by a failure, None where it was not."""
     ahead_key: int = 0
     """Its key in the outbox's file where it was stored before it is sent, else 0."""
+    is_hand_back: bool = False
+    """Whether it only gives the task back, so that nothing is lost where the task has ended."""
     is_replacement: bool = False
     """Whether it is a failure that stands for a result which could not be sent."""
 

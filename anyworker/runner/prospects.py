@@ -27,8 +27,9 @@ def may_have_worked(error: ConductorError) -> bool:
     """Return whether the server may have done what was asked."""
     if isinstance(error, TransportError):
         return error.may_have_arrived
-    # The server answers 500 also for what fails after it has stored the update.
-    return error.status is None or error.status >= 500
+    # The server answers 500 also for what fails after it has stored the update, and a proxy may put anything
+    # in the place of a good answer.
+    return error.status is None or not 400 <= error.status < 500
 
 
 def asked_pause(error: ConductorError) -> float | None:

@@ -5,7 +5,7 @@ import anyio
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError
-from anyworker.policy.outcome import Abandoned, Dropped, Outcome, to_result
+from anyworker.policy.outcome import Abandoned, Dropped, HandedBack, Outcome, to_result
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.execution import Executor
 from anyworker.runner.in_hand import Execution
@@ -74,6 +74,7 @@ class Settlement:
                 return
             result = to_result(outcome, execution.draft, now_ms=now_ms)
             parcel = await self._executor.packed(result, execution)
+            parcel.is_hand_back = isinstance(outcome, HandedBack)
             result = parcel.result
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:

@@ -172,6 +172,52 @@ async def test_progress_that_never_arrived_is_sent_again() -> None:
     assert workflow.output == {"turns": 2}
 
 
+@pytest.mark.parametrize(
+    "ending", [httpx.Response(404, json={"message": "no such task"}), "terminated"], ids=["404", "terminated"]
+)
+async def test_progress_that_never_arrived_is_surfaced_where_its_task_has_ended(
+    ending: httpx.Response | str,
+) -> None:
+    lost = Lost()
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if is_update(request):
+            message = "lost on the way"
+            raise httpx.ReadTimeout(message)
+        is_look = "/tasks/" in request.url.path and "/poll/" not in request.url.path
+        return ending if is_look and isinstance(ending, httpx.Response) else None
+
+    async with stage(
+        Worker("work", lambda: TaskInProgress(0, {"page": 7})), hook=hook, event_listeners=[lost], inline=True
+    ) as play:
+        await play.define("work")
+        workflow_id = await play.start()
+        await anyio.sleep(5)
+        if ending == "terminated":
+            await play.client.terminate_workflow(workflow_id)
+        await anyio.sleep(100)
+        assert len(play.tap.updates()) == 1
+    assert {str(event.task_result.output_data) for event in lost.events} == {"{'page': 7}"}
+    assert play.fleet.status().workers[0].undelivered == 1
+
+
+async def test_progress_answered_by_a_proxys_page_is_not_sent_again_where_it_arrived() -> None:
+    pages: list[httpx.Response] = []
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if not is_update(request) or pages:
+            return None
+        await play.tap.inner.handle_async_request(request)
+        pages.append(httpx.Response(200, html="<!doctype html><title>Sign in</title>"))
+        return pages[0]
+
+    async with stage(Worker("work", lambda: TaskInProgress(3600)), hook=hook, inline=True) as play:
+        await play.define("work")
+        await play.start()
+        await anyio.sleep(100)
+        assert len(play.tap.updates()) == 1
+
+
 async def test_attempts_and_their_delays_are_configurable() -> None:
     script = Script([503, 503])
     async with stage(Worker("work", lambda: 1), hook=script, inline=True, update_retry_delays=(1, 1)) as play:

@@ -113,6 +113,7 @@ def test_oldest_is_tried_again_first_while_the_server_is_away() -> None:
         ("IN_PROGRESS", {"status": "IN_PROGRESS", "worker_id": "other"}, Standing.DONE),
         ("IN_PROGRESS", {"status": "SCHEDULED"}, Standing.DONE),
         ("IN_PROGRESS", {"status": "CANCELED"}, Standing.ENDED),
+        ("IN_PROGRESS", {"status": "COMPLETED", "poll_count": 2}, Standing.DONE),
     ],
 )
 def test_result_is_sent_only_where_it_still_counts(

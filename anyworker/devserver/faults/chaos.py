@@ -30,7 +30,9 @@ _STATUSES = (429, 500, 503)
 def _answer(chance: random.Random) -> Kind:
     status = chance.choice(_STATUSES)
     retry_after = str(chance.randint(0, 3)) if status in _BUSY and chance.random() < 0.5 else None
-    return Say(status, retry_after=retry_after, after_effect=chance.random() < 0.5)
+    # Who says that there are too many requests has not done what this one asked.
+    after_effect = chance.random() < 0.5 and status != 429
+    return Say(status, retry_after=retry_after, after_effect=after_effect)
 
 
 _DRAWS: dict[str, Callable[[random.Random], Kind]] = {
