@@ -17,6 +17,8 @@ The real server: tests that ask for ``conductor_url`` (marked ``real_server`` th
 ``--real-server=postgres`` and ``--real-server=redis`` start it with that back end in place of SQLite, or say
 that the named one has it.
 
+Simulation: ``--seeds`` and ``--first-seed`` say which of its runs are played.
+
 Hypothesis: profile ``fast``, or ``ci`` (the same every time) where ``CI`` is set, or the one that
 ``--hypothesis-profile`` names; ``full`` is the long one. Tests marked ``full`` run under that one only.
 """
@@ -77,6 +79,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             const=backend,
             help=f"start a real Conductor server on {backend} for the tests that need one",
         )
+    parser.addoption("--seeds", type=int, default=500, help="how many runs the simulation plays")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
