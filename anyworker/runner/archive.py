@@ -11,6 +11,7 @@ import attrs
 
 from anyworker.errors import OutboxError
 from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring, holding
+from anyworker.runner.outbox_listing import strangers
 from anyworker.runner.storage import StoredResult
 from anyworker.runner.threads import RunSync
 
@@ -22,7 +23,10 @@ Change = Callable[[sqlite3.Connection], object]
 BEAT_SECONDS = LEASE_SECONDS / 3
 REOPEN_SECONDS = 30.0
 """How long after a failure the file is tried again."""
+EXPIRE_SECONDS = 3600.0
+"""How often refused results that are too old are looked for."""
 _CALL_SECONDS = 20.0
+_STRANDED = "%d results in the outbox %s wait for another server, %s, and for a process that uses it"
 
 
 @attrs.define(eq=False)
@@ -60,6 +64,7 @@ class Archive:
         self._turn = anyio.Lock()
         self._flush_soon = anyio.Event()
         self._reopen_at = 0.0
+        self._expire_at = 0.0
         self.trouble: OutboxError | None = None
         """Why the file is not used at the moment."""
         self.is_replayer = False
@@ -69,10 +74,12 @@ class Archive:
         """Open the file; where that fails, it is tried again later."""
         try:
             await self._call(self.file.open)
-            await self._call(partial(self.file.apply, [expiring(self._clock(), self._retention_days)]))
+            others = await self._call(partial(self.file.ask, partial(strangers, server=self.file.server)))
         except OutboxError as error:
             self._failed(error)
         else:
+            for server, count in others.items():
+                logger.warning(_STRANDED, count, self.file.path, server)
             if self.trouble is not None:
                 self.trouble = None
                 self._report(None)
@@ -140,6 +147,9 @@ class Archive:
         if self.trouble is not None and anyio.current_time() >= self._reopen_at:
             await self.open()
         if self.trouble is None:
+            if self._clock() >= self._expire_at:
+                self._expire_at = self._clock() + EXPIRE_SECONDS
+                self.later(expiring(self._clock(), self._retention_days))
             try:
                 self.is_replayer = await self._call(partial(self.file.beat, self._clock()))
             except OutboxError as error:

@@ -81,7 +81,7 @@ class OutboxFile:
 
     def __init__(self, path: str | os.PathLike[str], *, server: str, owner: str) -> None:
         self.path = Path(path)
-        self._server = server
+        self.server = server
         self._owner = owner
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -146,7 +146,7 @@ class OutboxFile:
                 (
                     *values,
                     self._owner,
-                    self._server,
+                    self.server,
                     stored.task_type,
                     stored.task_id,
                     stored.workflow_id,
@@ -164,7 +164,7 @@ class OutboxFile:
         with self._open() as connection:
             rows = connection.execute(
                 f"SELECT {_FIELDS} FROM results WHERE state = 'waiting' AND server = ? ORDER BY id LIMIT ?",  # noqa: S608 - a constant
-                (self._server, most + len(but_not)),
+                (self.server, most + len(but_not)),
             )
             return [each for each in map(_stored, rows) if each.key not in but_not][:most]
 

@@ -22,7 +22,7 @@ _DAY = 86_400.0
 
 
 @contextlib.contextmanager
-def existing(path: str | os.PathLike[str], *, server: str = "") -> Iterator[OutboxFile]:
+def existing(path: str | os.PathLike[str]) -> Iterator[OutboxFile]:
     """Open a file that is there, for the block.
 
     Raises:
@@ -30,7 +30,8 @@ def existing(path: str | os.PathLike[str], *, server: str = "") -> Iterator[Outb
     """
     if not Path(path).is_file():
         raise OutboxError(path, "there is no such file")
-    file = OutboxFile(path, server=server, owner=process_worker_id())
+    # Nothing is sent by it, so it need not know for which server.
+    file = OutboxFile(path, server="", owner=process_worker_id())
     file.open()
     try:
         yield file
@@ -54,6 +55,15 @@ def whole(connection: sqlite3.Connection, key: int) -> dict[str, Any] | None:
         return None
     found = dict(row)
     return {**found, "body": msgspec.json.decode(found["body"])}
+
+
+def strangers(connection: sqlite3.Connection, server: str) -> dict[str, int]:
+    """Return how many results wait for other servers than one, by their URLs."""
+    rows = connection.execute(
+        "SELECT server, count(*) FROM results WHERE state != 'refused' AND server != ? GROUP BY server",
+        (server,),
+    )
+    return {str(other): int(count) for other, count in rows}
 
 
 def missing(connection: sqlite3.Connection, keys: Sequence[int]) -> list[int]:

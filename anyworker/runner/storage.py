@@ -63,7 +63,8 @@ def stored_result(
         task_type=task_type,
         task_id=result.task_id,
         workflow_id=result.workflow_instance_id,
-        worker_id=worker_id,
+        # What a function says of it stands in the task once the server has the result.
+        worker_id=(parcel.is_terminal and result.worker_id) or worker_id,
         status=str(result.status),
         poll_count=parcel.wire_poll_count,
         body=parcel.body,

@@ -13,6 +13,7 @@ from anyworker import (
     ResultReplayed,
     ResultStored,
     TaskInProgress,
+    TaskResult,
     TaskUpdateFailure,
     Worker,
     get_task_context,
@@ -256,3 +257,27 @@ async def test_outbox_that_is_full_refuses_the_newest_loudly(
         assert play.fleet.status().workers[0].undelivered == 4 - len(stored)
         assert "outbox is full" in caplog.text
         outage.is_on = False
+
+
+async def test_result_under_a_worker_id_of_the_functions_own_is_recognised_after_a_lost_answer() -> None:
+    recorder = Recorder()
+    sent: list[int] = []
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if request.method == "POST" and request.url.path == "/api/tasks":
+            sent.append(1)
+            await play.tap.inner.handle_async_request(request)
+            message = "answer lost"
+            raise httpx.ReadTimeout(message)
+        return None
+
+    def work() -> TaskResult:
+        return TaskResult(status="COMPLETED", worker_id="somebody", output_data={"worth": 1})
+
+    async with stage(Worker("work", work), hook=hook, event_listeners=[recorder], inline=True) as play:
+        await play.define("work")
+        await play.start()
+        await anyio.sleep(100)
+    assert len(recorder.of(ResultReplayed)) == 1
+    assert not recorder.of(ResultRefused)
+    assert len(sent) == 4

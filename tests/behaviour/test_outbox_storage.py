@@ -276,3 +276,20 @@ async def test_result_whose_delivery_never_ends_is_in_the_file_in_the_end(tmp_pa
         await anyio.sleep(2)
     assert rows(path) == ["waiting"]
     assert play.fleet.status().workers[0].undelivered == 0
+
+
+async def test_results_for_another_server_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    outage, path = Outage(), tmp_path / "outbox.db"
+    async with stage(Worker("work", lambda: 1), hook=outage, outbox=path, inline=True, grace=0) as play:
+        await play.define("work")
+        outage.is_on = True
+        await play.start()
+        await anyio.sleep(1)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE results SET server = 'http://moved/api'")
+    connection.close()
+    async with stage(Worker("work", lambda: 1), outbox=path, inline=True):
+        await anyio.sleep(20)
+    assert "1 results in the outbox" in caplog.text
+    assert "http://moved/api" in caplog.text
+    assert rows(path) == ["waiting"]

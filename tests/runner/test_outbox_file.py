@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from anyworker.errors import OutboxError
 from anyworker.runner.archive import Archive
 from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring, refusing, removing
+from anyworker.runner.outbox_listing import listing
 from anyworker.runner.process_id import is_dead, process_worker_id
 from anyworker.runner.storage import StoredResult
 from anyworker.runner.threads import thread_runner
@@ -235,3 +237,21 @@ def test_only_what_is_certain_counts_as_dead() -> None:
     assert not is_dead(process_worker_id())
     assert not is_dead("another-host-1-abc")
     assert not is_dead("nonsense")
+
+
+async def test_refused_results_are_deleted_while_the_process_runs(path: Path) -> None:
+    times = [100.0]
+    file = OutboxFile(path, server=SERVER, owner="a")
+    archive = Archive(
+        file, thread_runner(), clock=lambda: times[-1], retention_days=1, report=lambda error: None
+    )
+    await archive.open()
+    refused = a_result()
+    await archive.commit(file.adding(refused))
+    await archive.commit(refusing(refused.key, "no such task"))
+    for now, left in ((100.0, 1), (80_000.0, 1), (90_000.0, 0)):
+        times.append(now)
+        await archive.beat()
+        await archive.commit(lambda connection: None)
+        assert len(await anyio.to_thread.run_sync(file.ask, listing)) == left
+    await archive.close()
