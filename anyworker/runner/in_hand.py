@@ -34,8 +34,10 @@ class Execution:
     """Whether the child that runs it bears the mark of a stray cancellation, whatever came of that."""
     has_outcome: bool = False
     """Whether the call is over, so that its result is all that there is to do."""
+    extensions: int = 0
+    """Heartbeats under way: one, or more if the first is late."""
     extension: anyio.Event | None = None
-    """Set when the heartbeat under way has its answer; None while there is none under way."""
+    """Set when they have their answers; None while there is none."""
     is_held: bool = False
     """Whether no heartbeat may be sent, because a result is on its way: the server would mix them up."""
 

@@ -15,7 +15,7 @@ import attrs
 from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, NotFoundError, TransportError
 from anyworker.policy.cancellation import CancelReason, LeaseLost, Terminated
-from anyworker.policy.leases import Lease, earliest_extension
+from anyworker.policy.leases import LONGEST_PATIENCE, PATIENCE_SHARE, Lease, earliest_extension
 from anyworker.policy.watching import earliest_look
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.polling import PollClient
@@ -24,6 +24,10 @@ from anyworker.runner.watching import Watch
 
 EXTENSIONS_AT_ONCE = 32
 """Most heartbeats of a runner that are under way together."""
+EXTENSIONS_OF_ONE = 3
+"""Most of them for one task: beside those that are late there may be one that is not."""
+LONGEST_EXTENSION = 10.0
+"""Seconds after which a heartbeat that is late is given up."""
 
 
 class Keeper:
@@ -75,7 +79,7 @@ class Keeper:
         self._expect(anyio.current_time())
 
     async def hold(self, execution: Execution) -> None:
-        """Send no heartbeat for a task until `release`; return when the one under way has its answer.
+        """Send no heartbeat for a task until `release`; return when those under way have their answers.
 
         A result sent beside a heartbeat may be lost: the server writes the task back as it was before.
         """
@@ -104,19 +108,33 @@ class Keeper:
         self._wakes_at = self._watch.look_through(self._in_hand.values(), now, extensions)
         self._leases = {execution: self._lease_of(execution) for execution in self._leased()}
         for execution, lease in self._leases.items():
-            if lease.is_over or execution.is_held or execution.extension is not None:
+            if lease.is_over or execution.is_held:
                 continue  # Whatever ends that tells when it is due.
-            if lease.is_lost(now):
-                self._lose(execution, lease)
-            elif lease.due <= now:
+            if lease.due <= now and self._is_due(execution, lease, now):
                 due.append((lease.ends, execution, lease))
-            else:
+            elif not lease.is_over:
                 self._wakes_at = min(self._wakes_at, lease.due)
         due.sort(key=lambda entry: entry[0])
         for _, execution, lease in due[: EXTENSIONS_AT_ONCE - self._under_way]:
             self._under_way += 1
-            execution.extension = anyio.Event()
+            execution.extensions += 1
+            execution.extension = execution.extension or anyio.Event()
+            lease.due = now + lease.patience(now)
+            self._wakes_at = min(self._wakes_at, lease.due)
             extensions.start_soon(self._extend, execution, lease)
+
+    def _is_due(self, execution: Execution, lease: Lease, now: float) -> bool:
+        """Return whether to send a heartbeat now; one without an answer in time has failed."""
+        if execution.extensions:
+            seconds = min(lease.response_timeout * PATIENCE_SHARE, LONGEST_PATIENCE)
+            self._failed(execution, lease, _too_late(seconds))
+        if lease.is_lost(now):
+            self._lose(execution, lease)
+            return False
+        if execution.extensions < EXTENSIONS_OF_ONE:
+            return True
+        lease.due = now + lease.patience(now)
+        return False
 
     def _leased(self) -> list[Execution]:
         if not self._extends:
@@ -147,9 +165,9 @@ class Keeper:
     async def _extend(self, execution: Execution, lease: Lease) -> None:
         sent = anyio.current_time()
         error: ConductorError | None = None
-        answered = execution.extension
         try:
-            with anyio.move_on_after(lease.patience(sent)) as scope:
+            # Not cut off when it is late: what the server does then would come beside the result.
+            with anyio.move_on_after(LONGEST_EXTENSION) as scope:
                 await self._client.extend_lease(execution.draft.task)
             if scope.cancelled_caught:
                 error = _too_late(anyio.current_time() - sent)
@@ -157,9 +175,10 @@ class Keeper:
             error = failure
         finally:
             self._under_way -= 1
-            execution.extension = None
-            if answered is not None:
-                answered.set()
+            execution.extensions -= 1
+            if execution.extension is not None and not execution.extensions:
+                execution.extension.set()
+                execution.extension = None
         self._extended(execution, lease, sent, error)
 
     def _extended(
@@ -177,11 +196,15 @@ class Keeper:
             lease.is_over = True
             self._cancel(execution, Terminated(str(error)))
         else:
-            lease.failed(now)
-            self._reporter.lease_failed(execution, error, failures=lease.failures, left=lease.ends - now)
+            self._failed(execution, lease, error)
         # Where many were due at once, this one has made room for another.
         is_crowded = self._under_way == EXTENSIONS_AT_ONCE - 1
         self._expect(now if is_crowded else lease.due)
+
+    def _failed(self, execution: Execution, lease: Lease, error: ConductorError) -> None:
+        now = anyio.current_time()
+        lease.failed(now)
+        self._reporter.lease_failed(execution, error, failures=lease.failures, left=lease.ends - now)
 
     def _expect(self, due: float) -> None:
         """Wake at a time, if not before."""

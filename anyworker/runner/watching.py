@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio
 import anyio.abc
 
-from anyworker.errors import ConductorError, NotFoundError
+from anyworker.errors import AnyworkerError, NotFoundError
 from anyworker.policy.cancellation import CancelReason, Terminated
 from anyworker.policy.watching import LOOKS_PER_SECOND, first_look, next_look, verdict
 from anyworker.runner.in_hand import Execution
@@ -98,7 +98,7 @@ class Watch:
                 reason = verdict(task, self._worker_id, execution.wire_poll_count)
         except NotFoundError as error:
             reason = Terminated(str(error))
-        except ConductorError as error:
+        except AnyworkerError as error:  # also an id that no URL can hold
             logger.debug("Task %s could not be looked up: %s", task_id, error)
         # Once there is a result, it is what the server has changed the task for.
         if reason is not None and not execution.has_outcome:

@@ -1,5 +1,6 @@
 """Tasks that ended on the server, and functions that are told so."""
 
+import itertools
 import threading
 from typing import Any
 
@@ -114,6 +115,46 @@ async def test_look_that_fails_or_hangs_changes_nothing() -> None:
         await play.define("work")
         assert (await play.play()).status == "COMPLETED"
     assert len(answers) > 2
+
+
+@pytest.mark.virtual_time
+async def test_heartbeat_accepted_after_failures_is_not_taken_for_a_lease() -> None:
+    """The server accepts it for a task that has ended, too; an old task is looked up once a minute only."""
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        is_heartbeat = b'"extendLease":true' in await request.aread()
+        is_broken = is_heartbeat and 600 <= anyio.current_time() <= 640
+        return httpx.Response(500, json={"message": "broken"}) if is_broken else None
+
+    work = Endless()
+    worker = Worker("work", work, lease_extend_enabled=True)
+    async with stage(worker, hook=hook, inline=True) as play:
+        await play.define("work", response_timeout_seconds=120, timeout_seconds=0)
+        workflow_id = await play.start()
+        await anyio.sleep(635)
+        before = [seen.at for seen in looks(play)]
+        await play.client.terminate_workflow(workflow_id)
+        await anyio.sleep(60)
+        await play.fleet.stop()
+    assert all(pause > 40 for pause in [later - at for at, later in itertools.pairwise(before) if at > 400])
+    assert 635 <= work.cancelled_at[0] <= 645
+
+
+@pytest.mark.virtual_time
+async def test_task_whose_id_no_url_can_hold_is_left_alone() -> None:
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.startswith("/api/tasks/poll") or given:
+            return None
+        given.append(1)
+        return httpx.Response(200, json=[{"taskId": "a/b", "workflowInstanceId": "w", "taskDefName": "work"}])
+
+    async def work() -> None:
+        await anyio.sleep(30)
+
+    given: list[int] = []
+    async with stage(Worker("work", work), hook=hook, inline=True) as play:
+        await anyio.sleep(60)
+        assert play.fleet.status().workers[0].finished == 1
 
 
 @pytest.mark.virtual_time

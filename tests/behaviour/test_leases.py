@@ -146,6 +146,25 @@ async def test_heartbeat_without_an_answer_is_given_up_and_sent_again() -> None:
     assert len(workflow.tasks) == 1
 
 
+async def test_result_waits_for_a_heartbeat_that_is_late() -> None:
+    """The server still works at it, although another one was sent and answered meanwhile."""
+    late: list[float] = []
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if is_heartbeat(await request.aread()) and not late:
+            late.append(anyio.current_time() + 9.5)
+            await anyio.sleep(9.5)
+        return None
+
+    async with stage(long_worker(17), hook=hook, inline=True) as play:
+        await play.define("work", response_timeout_seconds=30, retry_count=0)
+        with anyio.fail_after(60):
+            assert (await play.play()).status == "COMPLETED"
+    assert len(heartbeats(play)) >= 2
+    [result] = [seen for seen in play.tap.updates() if not is_heartbeat(seen.body)]
+    assert result.at >= late[0]
+
+
 async def test_one_heartbeat_that_hangs_does_not_hold_up_those_of_other_tasks() -> None:
     stuck: set[str] = set()
 
