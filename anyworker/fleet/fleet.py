@@ -74,6 +74,8 @@ class WorkerStatus:
     """Epoch seconds since which its polls fail; None while they do not."""
     failure: str | None
     """Why the last one failed."""
+    is_unique: bool = False
+    """Whether no other process polls under the worker id."""
     tasks: tuple[TaskStatus, ...] = ()
     """The oldest tasks in hand."""
 
@@ -262,6 +264,7 @@ def _status(runner: Runner) -> WorkerStatus:
         last_poll=runner.polls.last,
         failing_since=runner.polls.failing_since,
         failure=runner.polls.failure,
+        is_unique=identity.is_unique,
         tasks=tuple(_task(execution) for execution in runner.oldest(TASKS_SHOWN)),
     )
 

@@ -11,10 +11,12 @@ import anyio.abc
 import attrs
 import msgspec
 
+from anyworker.fleet.conventions import EXIT_ABANDONED
 from anyworker.fleet.exits import describe_status
 from anyworker.fleet.fleet import ProcessStatus
 from anyworker.fleet.orders import Begin, Drain
 from anyworker.fleet.process import ChildProcess
+from anyworker.fleet.salvage import Salvage
 from anyworker.observe.ledger import News
 from anyworker.policy.restarts import Restarts, RestartSettings
 
@@ -55,6 +57,7 @@ class Post:
         failed: Called with the problems of a process that cannot start, or with none when the place is
             given up.
         counted: Called with what a process says that it has counted.
+        salvage: Gives back what a process had that died.
     """
 
     def __init__(
@@ -62,14 +65,17 @@ class Post:
         assignment: Assignment,
         upkeep: Upkeep,
         draw: Callable[[], float],
+        *,
         failed: Callable[[Sequence[str]], object],
         counted: Callable[[News], object],
+        salvage: Salvage,
     ) -> None:
         self._assignment = assignment
         self._upkeep = upkeep
         self._draw = draw
         self._failed = failed
         self._counted = counted
+        self._salvage = salvage
         self._restarts = Restarts(upkeep.restarts)
         self._restart_count = 0
         self._last_status: int | None = None
@@ -128,7 +134,7 @@ class Post:
                 with anyio.CancelScope(deadline=self._next_look()):
                     await self._changed.wait()
                 self._changed = anyio.Event()
-                self._bury()
+                self._bury(tasks)
 
     def _is_over(self) -> bool:
         return not self.children and (self._is_dissolved or self.is_given_up)
@@ -183,7 +189,7 @@ class Post:
             return f"it takes {child.beat.rss_mb:.0f} MB, max_rss_mb={rss_mb:g}"
         return None
 
-    def _bury(self) -> None:
+    def _bury(self, tasks: anyio.abc.TaskGroup) -> None:
         for child in [child for child in self.children if child.has_ended]:
             self.children.remove(child)
             self._last_status = child.status
@@ -191,6 +197,9 @@ class Post:
                 self._current = None
             if child is self._successor:
                 self._successor = None
+            # One that ended by itself has said what becomes of the tasks that it did not hand over.
+            if child.status not in {0, EXIT_ABANDONED}:
+                tasks.start_soon(self._salvage.give_back, child.name, child.beat.workers)
             self._take_in_end(child)
 
     def _take_in_end(self, child: ChildProcess) -> None:

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from random import random
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import anyio
@@ -19,6 +20,7 @@ from anyworker.fleet.main_module import main_module
 from anyworker.fleet.orders import Begin
 from anyworker.fleet.post import Assignment, Upkeep
 from anyworker.fleet.references import pack
+from anyworker.fleet.salvage import Salvage
 from anyworker.fleet.serving import Problems, check_times, resolve_workers
 from anyworker.fleet.signals import SignalStages
 from anyworker.fleet.steering import steer_by
@@ -87,7 +89,8 @@ def supervisor_of(
         ],
         settings["grace"],
         kept,
-        _metrics(settings["metrics_settings"], settings["configuration"], resolved),
+        salvage=_salvage(**settings),
+        metrics=_metrics(settings["metrics_settings"], settings["configuration"], resolved),
     )
 
 
@@ -117,6 +120,17 @@ async def supervise(
     if supervisor.problems:
         raise ConfigurationError(supervisor.problems)
     return supervisor.status()
+
+
+def _salvage(
+    *,
+    configuration: Configuration | None,
+    event_listeners: Iterable[object],
+    outbox: OutboxChoice,
+    **_: object,
+) -> Salvage:
+    kept = OutboxSettings.of(outbox, os.environ, configuration)
+    return Salvage(configuration or Configuration(), Publisher(event_listeners), kept.path, random)
 
 
 def _metrics(

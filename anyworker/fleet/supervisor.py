@@ -16,6 +16,7 @@ from anyworker.fleet.fleet import CANCEL_SECONDS, Ended, FleetStage, FleetStatus
 from anyworker.fleet.orders import Cancel, Drain, Quiet, Resume
 from anyworker.fleet.post import Assignment, Post, Upkeep
 from anyworker.fleet.process import ChildProcess
+from anyworker.fleet.salvage import Salvage
 
 if TYPE_CHECKING:
     from anyworker.observe.metrics import Metrics
@@ -46,6 +47,7 @@ class Supervisor:
         assignments: One for each process.
         grace: Seconds that tasks in hand may take to finish once the fleet drains, in all processes together.
         upkeep: When a process is replaced.
+        salvage: Gives back what a process had that died.
         metrics: Takes and shows what the processes count.
         draw: Draws jitter in [0, 1).
     """
@@ -55,13 +57,17 @@ class Supervisor:
         assignments: Sequence[Assignment],
         grace: float,
         upkeep: Upkeep,
+        *,
+        salvage: Salvage,
         metrics: "Metrics | None" = None,
         draw: Callable[[], float] = random,
     ) -> None:
         counted = metrics.take if metrics is not None else _ignore
         self._posts = [
-            Post(assignment, upkeep, draw, self._has_failed, counted) for assignment in assignments
+            Post(assignment, upkeep, draw, failed=self._has_failed, counted=counted, salvage=salvage)
+            for assignment in assignments
         ]
+        self._salvage = salvage
         self._metrics = metrics
         if metrics is not None:
             metrics.watch(self.status, outbox=self._outbox_trouble)
@@ -115,6 +121,7 @@ class Supervisor:
             for post in self._posts:
                 post.dissolve()
             self._say(Drain())
+            self._salvage.hasten()
             self._drain.set()
         return Ended(self.wait)
 

@@ -33,6 +33,7 @@ from anyworker.policy.outcome import (
     Sent,
     Terminal,
     failure,
+    may_run_again,
 )
 from anyworker.runner.blocking import Blocking
 from anyworker.runner.in_hand import Execution
@@ -131,7 +132,7 @@ class Executor:
                 return Failed(str(overdue), overdue)
             case Draining() | None if execution.is_abandoned:
                 return Abandoned()
-            case Draining() | None if _may_run_again(execution.draft.task):
+            case Draining() | None if may_run_again(execution.draft.task):
                 return HandedBack()
             case Draining() | None:
                 ended = ShutDown()
@@ -276,10 +277,6 @@ class _Returned:
 
 async def _awaited(value: Awaitable[T]) -> T:
     return await value
-
-
-def _may_run_again(task: Task) -> bool:
-    return task.task_definition is None or task.retry_count < task.task_definition.retry_count
 
 
 def _unreadable_input(task: Task) -> Terminal:

@@ -86,7 +86,8 @@ async def test_streak_of_lost_answers_is_searched_for_once() -> None:
         await results(play, workflows, within=12)
         await anyio.sleep(30)
     assert len(searches(play)) == 1
-    assert set(recorder.outcomes) == {"run"}
+    # One that is found while a poll holds all free slots is given back, and comes with the next.
+    assert set(recorder.outcomes) in ({"run"}, {"run", "handed_back"})
     assert len({event.task_id for event in recorder.events}) == len(recorder.events)
 
 

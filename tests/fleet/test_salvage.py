@@ -1,0 +1,155 @@
+"""What becomes of the tasks of a process that died."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import attrs
+import pytest
+
+from anyworker import Configuration, TaskReclaimed
+from anyworker.client import ConductorClient, Task, TaskDef, TaskResult, WorkflowDef, WorkflowTask
+from anyworker.devserver import DevServer
+from anyworker.events import Publisher
+from anyworker.fleet.fleet import WorkerStatus
+from anyworker.fleet.salvage import LAST_SECONDS, Salvage
+
+pytestmark = pytest.mark.virtual_time
+
+DEAD = "host-1-dead"
+
+
+def status(worker_id: str = DEAD, *, is_unique: bool = True) -> WorkerStatus:
+    return WorkerStatus(
+        task_type="work",
+        domain=None,
+        worker_id=worker_id,
+        slots=1,
+        in_hand=0,
+        undelivered=0,
+        abandoned=0,
+        finished=0,
+        threads=0,
+        leaked=0,
+        is_paused=False,
+        last_poll=None,
+        failing_since=None,
+        failure=None,
+        is_unique=is_unique,
+    )
+
+
+@attrs.define(eq=False)
+class Scene:
+    """A server, somebody who asks it, and who sees to what the dead left."""
+
+    server: DevServer
+    client: ConductorClient
+    salvage: Salvage
+    events: list[TaskReclaimed]
+
+    async def held(self, worker_id: str = DEAD, **task_def: Any) -> Task:
+        """Return a task that a worker has taken."""
+        await self.client.register_task_defs([TaskDef(name="work", **task_def)])
+        definition = WorkflowDef(name="flow", tasks=[WorkflowTask(name="work", task_reference_name="it")])
+        await self.client.register_workflow_def(definition, overwrite=True)
+        await self.client.start_workflow(name="flow")
+        [task] = await self.client.poll("work", count=1, timeout=0, worker_id=worker_id)
+        return task
+
+    async def give_back(self, *workers: WorkerStatus) -> None:
+        with anyio.fail_after(120):
+            await self.salvage.give_back("process 1 of 2", workers or (status(),))
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    server = DevServer()
+    configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
+    events: list[TaskReclaimed] = []
+
+    class Listener:
+        on_task_reclaimed = staticmethod(events.append)
+
+    async with ConductorClient(configuration) as client:
+        yield Scene(
+            server, client, Salvage(configuration, Publisher([Listener()]), None, lambda: 0.5), events
+        )
+
+
+async def test_task_that_may_run_again_is_given_back_at_once_and_counts_as_no_call() -> None:
+    async with scene() as play:
+        task = await play.held()
+        await play.client.update_task(
+            TaskResult(
+                task_id=task.task_id,
+                workflow_instance_id=task.workflow_instance_id,
+                status="IN_PROGRESS",
+                output_data={"done": 1},
+            )
+        )
+        await play.client.poll("work", count=1, timeout=0, worker_id=DEAD)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.give_back)
+            await anyio.sleep(0.5)
+            found = await play.client.get_task(task.task_id)
+            assert (found.status, found.callback_after_seconds) == ("SCHEDULED", 0)
+            assert found.output_data["done"] == 1
+            assert sum(value == 1 for value in found.output_data.values()) == 2
+    [event] = play.events
+    assert (event.outcome, event.worker_id) == ("handed_back", DEAD)
+    assert event.waited_ms < 500
+
+
+async def test_task_that_may_not_run_again_is_named_and_left(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene() as play:
+        task = await play.held(retry_count=0, response_timeout_seconds=77)
+        await play.give_back()
+        assert (await play.client.get_task(task.task_id)).status == "IN_PROGRESS"
+    assert [event.outcome for event in play.events] == ["left"]
+    assert f"Task {task.task_id} " in caplog.text
+    assert "response timeout (77 s)" in caplog.text
+
+
+async def test_tasks_of_the_living_and_of_shared_ids_are_left_alone() -> None:
+    async with scene() as play:
+        task = await play.held("alive")
+        await play.give_back()
+        await play.give_back(status("alive", is_unique=False))
+        assert (await play.client.get_task(task.task_id)).status == "IN_PROGRESS"
+    assert not play.events
+
+
+async def test_task_that_a_poll_of_the_dead_still_takes_is_given_back_again() -> None:
+    async with scene() as play:
+        await play.held()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.give_back)
+            await anyio.sleep(0.05)
+            await play.client.poll("work", count=1, timeout=3, worker_id=DEAD)
+        task = await play.client.get_task(play.events[0].task_id)
+    assert (task.status, task.poll_count) == ("SCHEDULED", 2)
+    assert [event.outcome for event in play.events] == ["handed_back"] * 2
+
+
+async def test_server_that_is_away_is_asked_again() -> None:
+    async with scene() as play:
+        task = await play.held()
+        play.server.faults.drop("GET /tasks/search-v2", lasting=15)
+        await play.give_back()
+        assert (await play.client.get_task(task.task_id)).status == "SCHEDULED"
+
+
+async def test_fleet_that_ends_waits_for_seconds_only() -> None:
+    async with scene() as play:
+        play.server.faults.drop("GET /tasks/search-v2")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.give_back)
+            await anyio.sleep(1)
+            play.salvage.hasten()
+            began = anyio.current_time()
+        assert anyio.current_time() - began <= LAST_SECONDS
+        began = anyio.current_time()
+        await play.give_back()
+        assert anyio.current_time() - began <= LAST_SECONDS
