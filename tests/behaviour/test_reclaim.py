@@ -8,7 +8,7 @@ import httpx
 import pytest
 from stage import Stage, stage
 
-from anyworker import TaskReclaimed, Worker, get_task_context
+from anyworker import TaskInProgress, TaskReclaimed, Worker, get_task_context
 from anyworker.devserver import DevServer
 
 pytestmark = pytest.mark.virtual_time
@@ -243,7 +243,8 @@ async def test_index_that_is_behind_does_not_bring_back_what_has_ended() -> None
             return httpx.Response(200, json={"totalHits": len(stale), "results": stale})
         return None
 
-    async with stage(Worker("work", lambda: calls.append(1)), hook=hook, server=server, inline=True) as play:
+    worker = Worker("work", lambda: calls.append(1), thread_count=5)
+    async with stage(worker, hook=hook, server=server, inline=True) as play:
         await play.define("work")
         done = (await play.play()).tasks[0]
         stale.append({"taskId": done.task_id, "status": "IN_PROGRESS", "workerId": done.worker_id})
@@ -303,19 +304,29 @@ async def test_task_that_is_in_hand_is_not_run_twice() -> None:
     assert not recorder.events
 
 
-async def test_answer_that_comes_after_its_task_was_found_runs_nothing() -> None:
-    """A poll beside the lost one has the task, and its answer is slower than the search."""
-    recorder, calls = Recorder(), []
+async def play_slow_answer(poll_takes: float, read_takes: float) -> tuple[list[int], list[str]]:
+    """Let a poll beside a lost one bring a task late; return the calls and what became of found tasks.
+
+    Args:
+        poll_takes: Seconds that its answer takes.
+        read_takes: Seconds that the answer takes which confirms the task.
+    """
+    recorder, calls = Recorder(), list[int]()
     is_bad = False
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if not (is_bad and request.url.path.startswith("/api/tasks/poll/")):
+        path = request.url.path
+        is_poll, is_read = (
+            path.startswith("/api/tasks/poll/"),
+            request.method == "GET" and path.count("/") == 3,
+        )
+        if not is_bad or "search" in path or not (is_poll or is_read):
             return None
-        if request.url.params["timeout"] == "0":
+        if is_poll and request.url.params["timeout"] == "0":
             message = "cut"
             raise httpx.ReadError(message)
         answer = await play.tap.inner.handle_async_request(request)
-        await anyio.sleep(30)
+        await anyio.sleep(poll_takes if is_poll else read_takes)
         return answer
 
     async def quick(n: int) -> None:
@@ -329,9 +340,42 @@ async def test_answer_that_comes_after_its_task_was_found_runs_nothing() -> None
         is_bad = True
         await anyio.sleep(1)
         workflow = await play.start({"n": 1})
-        await anyio.sleep(20)
+        await anyio.sleep(25)
         assert (await play.client.get_workflow(workflow)).status == "COMPLETED"
         is_bad = False
         await anyio.sleep(60)
-    assert calls == [0, 1]
-    assert recorder.outcomes == ["run"]
+    return calls, recorder.outcomes
+
+
+async def test_answer_that_comes_after_its_task_was_found_runs_nothing() -> None:
+    assert await play_slow_answer(poll_takes=30, read_takes=0) == ([0, 1], ["run"])
+
+
+async def test_task_that_comes_and_goes_while_it_is_looked_up_is_not_run_again() -> None:
+    assert await play_slow_answer(poll_takes=12, read_takes=8) == ([0, 1], [])
+
+
+async def test_checkpoints_by_poll_count_do_each_item_once_through_hand_backs_and_lost_polls() -> None:
+    """The chunk of a turn is found by its number, so that neither may count as a turn."""
+    server, recorder = DevServer(), Recorder()
+    done: list[int] = []
+
+    async def process() -> TaskInProgress | dict[str, int]:
+        turn = get_task_context().get_poll_count()
+        await anyio.sleep(0.5)
+        done.extend(range((turn - 1) * 100, turn * 100))
+        return TaskInProgress(callback_after_seconds=1) if turn < 5 else {"items": len(done)}
+
+    async with stage(Worker("work", process), server=server, event_listeners=[recorder]) as play:
+        await play.define("work", response_timeout_seconds=HOUR)
+        workflow = await play.start()
+        for _ in range(3):
+            await anyio.sleep(1.2)
+            server.faults.drop(POLL, after_effect=True, times=2)
+        with anyio.fail_after(60):
+            result = await play.result(workflow)
+        polls = result.tasks[0].poll_count
+    assert done == list(range(500))
+    assert result.output == {"items": 500}
+    assert recorder.events
+    assert polls == 5 + recorder.outcomes.count("handed_back")

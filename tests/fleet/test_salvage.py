@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,6 +15,8 @@ from anyworker.devserver import DevServer
 from anyworker.events import Publisher
 from anyworker.fleet.fleet import WorkerStatus
 from anyworker.fleet.salvage import LAST_SECONDS, Salvage
+from anyworker.runner.outbox_file import OutboxFile
+from anyworker.runner.storage import StoredResult
 
 pytestmark = pytest.mark.virtual_time
 
@@ -64,7 +67,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
+async def scene(outbox: Path | None = None) -> AsyncIterator[Scene]:
     server = DevServer()
     configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
     events: list[TaskReclaimed] = []
@@ -74,7 +77,7 @@ async def scene() -> AsyncIterator[Scene]:
 
     async with ConductorClient(configuration) as client:
         yield Scene(
-            server, client, Salvage(configuration, Publisher([Listener()]), None, lambda: 0.5), events
+            server, client, Salvage(configuration, Publisher([Listener()]), outbox, lambda: 0.5), events
         )
 
 
@@ -153,3 +156,27 @@ async def test_fleet_that_ends_waits_for_seconds_only() -> None:
         began = anyio.current_time()
         await play.give_back()
         assert anyio.current_time() - began <= LAST_SECONDS
+
+
+@pytest.mark.blocking  # the test itself writes the file
+async def test_task_whose_result_is_in_the_outbox_is_not_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    async with scene(path) as play:
+        task = await play.held()
+        stored = StoredResult(
+            task_type="work",
+            task_id=task.task_id,
+            workflow_id=task.workflow_instance_id,
+            worker_id=DEAD,
+            status="COMPLETED",
+            poll_count=1,
+            body=b"{}",
+            stored_at=0.0,
+        )
+        file = OutboxFile(path, server="http://devserver/api", owner=DEAD)
+        file.open()
+        file.apply([file.adding(stored, is_ahead=True)])
+        file.close()
+        await play.salvage.give_back("process 1 of 2", [status()])
+        assert (await play.client.get_task(task.task_id)).status == "IN_PROGRESS"
+    assert not play.events
