@@ -27,5 +27,7 @@ class Result:
     life: int
     is_interim: bool
     """Whether the task goes on after it: what a later call of the same task comes to takes its place."""
-    is_safe: bool = False
-    """Whether the server has it, or an event has carried it."""
+    is_arrived: bool = False
+    """Whether the server has it, or needs it no more."""
+    is_surfaced: bool = False
+    """Whether an event has carried it, and no outbox has taken it over since."""

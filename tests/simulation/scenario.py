@@ -80,6 +80,8 @@ class Scenario:
     has_surplus: bool
     outages: tuple[Outage, ...]
     departures: tuple[Departure, ...]
+    retry_delays: tuple[float, ...]
+    """Seconds between the attempts to deliver a result; short ones bring the outbox into play."""
 
     @classmethod
     def drawn(cls, seed: int) -> "Scenario":
@@ -96,6 +98,7 @@ class Scenario:
             has_surplus=chance.random() < 0.15,
             outages=tuple(_outage(chance) for _ in range(chance.choice((0, 0, 1, 1, 2)))),
             departures=_departures(chance),
+            retry_delays=chance.choice(((10.0, 20.0, 30.0), (1.0, 2.0), ())),
         )
 
     @property

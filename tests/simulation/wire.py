@@ -3,6 +3,7 @@
 import json
 from typing import Any, Literal, Protocol
 
+import anyio
 import attrs
 import httpx
 
@@ -22,6 +23,10 @@ class Exchange:
     body: Any
     status: int | None = None
     """None: no answer came."""
+    is_cancelled: bool = False
+    """Whether its process did not wait for the answer."""
+    sent: float = 0.0
+    """Loop time."""
     answer: Any = None
     """Its body, where that is JSON."""
 
@@ -68,11 +73,15 @@ class Wire(httpx.AsyncBaseTransport):
         if self.is_cut:
             raise httpx.ConnectError("this process is dead")
         exchange = _exchange(self.life, request, await request.aread())
+        exchange.sent = anyio.current_time()
         self.listener.sent(exchange)
         try:
             response = await self.inner.handle_async_request(request)
             body = await response.aread()
             exchange.status, exchange.answer = response.status_code, _json(body)
+        except anyio.get_cancelled_exc_class():
+            exchange.is_cancelled = True
+            raise
         finally:
             if not self.is_cut:
                 self.listener.ended(exchange)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from books import Holding, Result
+from names import Names
 from scenario import Scenario
 from wire import Exchange
 
@@ -19,6 +20,7 @@ from anyworker.devserver.engine import Engine
 from anyworker.devserver.lifecycle.results import Report
 from anyworker.devserver.records.changes import Change
 from anyworker.devserver.records.records import TaskRecord
+from anyworker.runner.polling import POLL_GRACE
 
 if TYPE_CHECKING:
     from anyworker.fleet.fleet import Fleet
@@ -47,6 +49,8 @@ class Witness:
         self.steps = 0
         self._kinds = {kind.name: kind for kind in scenario.kinds}
         self._engine = engine
+        self._tasks = engine.store.tasks
+        self._names = Names(engine)
         self._holdings: dict[str, Holding] = {}
         self._lives: dict[str, int] = {}
         """Numbers of processes by the ids that they poll under."""
@@ -73,7 +77,7 @@ class Witness:
     def sent(self, exchange: Exchange) -> None:
         """A process sends a request."""
         self._open[exchange] = None
-        self.note(f"p{exchange.life}", f"> {self._described(exchange)}")
+        self.note(f"p{exchange.life}", f"> {self._names.exchange(exchange)}")
         if exchange.what == "poll":
             self._lives[exchange.params["workerid"]] = exchange.life
             self._check_room(exchange)
@@ -85,11 +89,13 @@ class Witness:
         """A process has its answer, or will never have it."""
         del self._open[exchange]
         came = "nothing" if exchange.status is None else str(exchange.status)
+        if exchange.what == "poll" and exchange.is_cancelled:
+            self._check_patience(exchange)
         if exchange.what == "poll" and exchange.is_accepted and isinstance(exchange.answer, list):
-            came = " ".join([came, *(self.name(task["taskId"]) for task in exchange.answer)])
+            came = " ".join([came, *(self._names.task(task["taskId"]) for task in exchange.answer)])
             for task in exchange.answer:
                 self._arrived(task["taskId"], task["pollCount"])
-        self.note(f"p{exchange.life}", f"< {came} for {self._described(exchange)}")
+        self.note(f"p{exchange.life}", f"< {came} for {self._names.exchange(exchange)}")
         if exchange.what in {"beat", "update"}:
             self._touch(exchange)
         if exchange.what == "update" and exchange.is_accepted:
@@ -100,8 +106,8 @@ class Witness:
         """A function begins (1) or ends (-1) in a process."""
         for result in self.results.values():
             if result.task_id == task_id and result.is_interim and delta > 0:
-                result.is_safe = True
-        kind = self._kinds[self._record(task_id).task_type]
+                result.is_arrived = True
+        kind = self._kinds[self._tasks[task_id].task_type]
         key = (life, kind.name)
         self._calls[key] = self._calls.get(key, 0) + delta
         if self._calls[key] > kind.thread_count:
@@ -111,16 +117,20 @@ class Witness:
         """A function has come to its end; return a token that its result must carry."""
         token = f"token-{next(self._tokens)};"
         self.results[token] = Result(token, task_id, life, is_interim)
-        self.note(f"p{life}", f"  {self.name(task_id)} ran to its end: {token}")
+        self.note(f"p{life}", f"  {self._names.task(task_id)} ran to its end: {token}")
         return token
 
     def heard(self, life: int, event: Any) -> None:
         """A process publishes an event about a task whose result it parts with."""
         name = type(event).__name__
-        self.note(f"p{life}", f"  {name} of {self.name(event.task_id)}")
+        self.note(f"p{life}", f"  {name} of {self._names.task(event.task_id)}")
         carried = getattr(event, "task_result", None) or getattr(event, "late_result", None)
         if carried is not None:
-            self._saw(json.dumps([carried.output_data, carried.reason_for_incompletion], default=str))
+            text = json.dumps([carried.output_data, carried.reason_for_incompletion], default=str)
+            for result in self._carried(text):
+                result.is_surfaced = True
+        if name in {"ResultStored", "ResultReplayed"}:
+            self._is_in_outbox(event.task_id, has_left=name == "ResultReplayed")
         if name == "TaskReclaimed":
             self._reclaimed(event)
         elif name == "LeaseLost":
@@ -135,44 +145,51 @@ class Witness:
 
     def _changed(self, change: Change) -> None:
         if change.task_id is None:
-            self.note("server", f"workflow {self.flow(change.workflow_id)} is {change.status}")
+            self.note("server", f"workflow {self._names.flow(change.workflow_id)} is {change.status}")
             self.workflows[change.workflow_id] = change.status
             self._look_for_the_end()
             return
-        self.note("server", f"{self.name(change.task_id)} is {change.status}")
+        self.note("server", f"{self._names.task(change.task_id)} is {change.status}")
         if change.status == "IN_PROGRESS":
             self._holdings[change.task_id] = Holding(change.worker_id)
         else:
             self._holdings.pop(change.task_id, None)
 
     def _updated(self, report: Report, now: int) -> TaskRecord | None:
-        record = self._engine.store.tasks.get(report.task_id or "")
+        record = self._tasks.get(report.task_id or "")
         if record is not None and not report.extend_lease:
-            self._saw(json.dumps([report.output, report.reason]))
-            self.note("server", f"gets {report.status} for {self.name(record.task_id)}")
+            for result in self._carried(json.dumps([report.output, report.reason])):
+                result.is_arrived = True
+            self.note("server", f"gets {report.status} for {self._names.task(record.task_id)}")
             if not record.is_terminal and record.task_id not in self._holdings:
-                self.accuse(f"{self.name(record.task_id)} was updated after it was given back")
+                self.accuse(f"{self._names.task(record.task_id)} was updated after it was given back")
         return self._update(report, now)
 
     # ---------------------------------------------------------------- books
 
-    def _saw(self, text: str) -> None:
-        for token, result in self.results.items():
-            if not result.is_safe and token in text:
-                result.is_safe = True
+    def _carried(self, text: str) -> list[Result]:
+        return [result for token, result in self.results.items() if token in text]
+
+    def _is_in_outbox(self, task_id: str, *, has_left: bool) -> None:
+        results = [result for result in self.results.values() if result.task_id == task_id]
+        has_ended = any(result.is_arrived and not result.is_interim for result in results)
+        for result in results:
+            result.is_surfaced = False
+            # A task that was handed out twice takes one result; the other is as good as delivered.
+            result.is_arrived = result.is_arrived or (has_left and has_ended)
 
     def _reclaimed(self, event: Any) -> None:
         if event.outcome == "handed_back":
-            self._spare[event.task_id] = self._record(event.task_id).poll_count
+            self._spare[event.task_id] = self._tasks[event.task_id].poll_count
         elif (holding := self._holdings.get(event.task_id)) is not None:
             holding.arrived = holding.touched = anyio.current_time()
 
     def _is_spare(self, task_id: str, poll_count: int | None = None) -> bool:
-        count = self._record(task_id).poll_count if poll_count is None else poll_count
+        count = self._tasks[task_id].poll_count if poll_count is None else poll_count
         return self._spare.get(task_id) == count
 
     def _arrived(self, task_id: str, poll_count: int) -> None:
-        record = self._record(task_id)
+        record = self._tasks[task_id]
         is_stale = task_id in self._holdings and record.poll_count != poll_count
         if record.is_terminal or is_stale or self._is_spare(task_id, poll_count):
             return
@@ -191,30 +208,6 @@ class Witness:
     def _look_for_the_end(self) -> None:
         if len(self.workflows) == len(self.scenario.flows) and "RUNNING" not in self.workflows.values():
             self.all_ended.set()
-
-    def _record(self, task_id: str) -> TaskRecord:
-        return self._engine.store.tasks[task_id]
-
-    def name(self, task_id: str) -> str:
-        """Return how the trace calls a task: workflow, reference, attempt."""
-        record = self._engine.store.tasks.get(task_id)
-        if record is None:
-            return task_id
-        return f"{self.flow(record.workflow.workflow_id)}.{record.reference}.{record.attempt}"
-
-    def flow(self, workflow_id: str) -> str:
-        """Return how the trace calls a workflow."""
-        workflow = self._engine.store.find_workflow(workflow_id)
-        return "?" if workflow is None else f"w{workflow.input.get('flow')}"
-
-    def _described(self, exchange: Exchange) -> str:
-        if exchange.what == "poll":
-            params = exchange.params
-            return f"poll {exchange.task_type} count={params.get('count')} timeout={params.get('timeout')}"
-        if exchange.task_id is None:
-            return exchange.label
-        detail = exchange.body["status"] if exchange.what == "update" else ""
-        return f"{exchange.what} {self.name(exchange.task_id)} {detail}".rstrip()
 
     # ---------------------------------------------------------------- what must hold
 
@@ -248,12 +241,19 @@ class Witness:
             if holding.arrived is not None
             and not holding.is_settled
             and self._lives.get(str(holding.worker_id)) == poll.life
-            and self._record(task_id).task_type == kind.name
+            and self._tasks[task_id].task_type == kind.name
         )
         if asked + held > kind.thread_count:
             self.accuse(
                 f"{asked} tasks of {kind.name} asked for beside {held} held, thread_count {kind.thread_count}"
             )
+
+    def _check_patience(self, poll: Exchange) -> None:
+        """Refuse to cut off a poll that a server in good health may still answer: it may have taken tasks."""
+        waited = anyio.current_time() - poll.sent
+        longest = int(poll.params.get("timeout", 100)) / 1000 + POLL_GRACE
+        if waited + EPSILON < longest:
+            self.accuse(f"a poll of {poll.task_type} was cut off after {waited:.3f} s of {longest:.3f}")
 
     def _check_whereabouts(self, life: int, in_hand: set[str]) -> None:
         now = anyio.current_time()
@@ -261,26 +261,28 @@ class Witness:
             if self._lives.get(str(holding.worker_id)) != life or task_id in in_hand:
                 continue
             if holding.arrived is not None and holding.arrived < now and not holding.is_settled:
-                self.accuse(f"{self.name(task_id)} came to p{life}, which has it no more and has told nobody")
+                self.accuse(
+                    f"{self._names.task(task_id)} came to p{life}, which has it no more and has told nobody"
+                )
 
     def _check_beats(self, life: int, in_hand: set[str]) -> None:
         now = anyio.current_time()
         under_way = {exchange.task_id for exchange in self._open if exchange.what in {"beat", "update"}}
         for task_id in in_hand - under_way:
             holding = self._holdings.get(task_id)
-            kind = self._kinds[self._record(task_id).task_type]
+            kind = self._kinds[self._tasks[task_id].task_type]
             if holding is None or holding.arrived is None or not kind.extends_leases:
                 continue
             if self._lives.get(str(holding.worker_id)) != life or holding.is_settled or holding.is_lost:
                 continue
             if now > holding.touched + kind.response_timeout * LEASE_SHARE + EPSILON:
-                self.accuse(f"no heartbeat for {self.name(task_id)} for {now - holding.touched:.3f} s")
+                self.accuse(f"no heartbeat for {self._names.task(task_id)} for {now - holding.touched:.3f} s")
 
     def check_end(self, killed: Callable[[int], bool]) -> None:
         """Check what must hold when all is over."""
         for workflow_id, status in self.workflows.items():
             if status == "RUNNING":
-                self.accuse(f"workflow {self.flow(workflow_id)} has not ended")
+                self.accuse(f"workflow {self._names.flow(workflow_id)} has not ended")
         for result in self.results.values():
-            if not result.is_safe and not killed(result.life):
-                self.accuse(f"the result {result.token} of {self.name(result.task_id)} is gone")
+            if not (result.is_arrived or result.is_surfaced or killed(result.life)):
+                self.accuse(f"the result {result.token} of {self._names.task(result.task_id)} is gone")

@@ -185,6 +185,7 @@ class World:
             event_listeners=[listener],
             run_sync=run_inline,
             grace=grace,
+            update_retry_delays=self._scenario.retry_delays,
         ) as fleet:
             witness.fleets[life] = fleet
             if departure is None:
@@ -213,6 +214,7 @@ class World:
         longest = grace + (CALM_SECONDS if is_calm else CANCEL_SECONDS + LAST_SECONDS) + EPSILON
         if took > longest:
             witness.accuse(f"p{life} took {took:.3f} s to leave, of {longest:.3f}")
+        witness.step()
         fleet = witness.fleets.pop(life)
         if in_hand := sum(worker.in_hand for worker in fleet.status().workers):
             witness.accuse(f"p{life} has left with {in_hand} tasks in hand")
