@@ -79,7 +79,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             const=backend,
             help=f"start a real Conductor server on {backend} for the tests that need one",
         )
-    parser.addoption("--seeds", type=int, default=500, help="how many runs the simulation plays")
+    parser.addoption(
+        "--seeds", type=int, help="how many runs the simulation plays: 500, and 5000 in the full profile"
+    )
     parser.addoption("--first-seed", type=int, default=0, help="the first of them")
 
 

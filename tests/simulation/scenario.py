@@ -82,6 +82,8 @@ class Scenario:
     departures: tuple[Departure, ...]
     retry_delays: tuple[float, ...]
     """Seconds between the attempts to deliver a result; short ones bring the outbox into play."""
+    has_file: bool
+    """Whether results are written to a file before they are sent, which outlives a killed process."""
 
     @classmethod
     def drawn(cls, seed: int) -> "Scenario":
@@ -99,6 +101,7 @@ class Scenario:
             outages=tuple(_outage(chance) for _ in range(chance.choice((0, 0, 1, 1, 2)))),
             departures=_departures(chance),
             retry_delays=chance.choice(((10.0, 20.0, 30.0), (1.0, 2.0), ())),
+            has_file=chance.random() < 0.25,
         )
 
     @property

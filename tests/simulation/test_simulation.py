@@ -1,7 +1,7 @@
 """The whole runner against the server's engine, under virtual time, while everything goes wrong.
 
-``--seeds N`` says how many seeds are played, ``--first-seed K`` from which on. A failure tells the command
-that plays its seed again, and prints what happened in it.
+``--seeds N`` says how many seeds are played (500 by default, 5000 in the full profile), ``--first-seed K``
+from which on. A failure tells the command that plays its seed again, and prints what happened in it.
 """
 
 from typing import Literal
@@ -17,7 +17,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Cut the seeds into tests of a few seconds each."""
     if "seeds" not in metafunc.fixturenames:
         return
-    first, count = (metafunc.config.getoption(name) for name in ("first_seed", "seeds"))
+    option = metafunc.config.getoption
+    first, wanted = option("first_seed"), option("seeds")
+    is_full = option("--hypothesis-profile") == "full"
+    count = wanted if wanted is not None else 5000 if is_full else 500
     batches = [
         range(begin, min(begin + BATCH, first + count)) for begin in range(first, first + count, BATCH)
     ]

@@ -7,7 +7,6 @@ and compares them with the worker's.
 
 import itertools
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -119,6 +118,11 @@ class Witness:
         self.results[token] = Result(token, task_id, life, is_interim)
         self.note(f"p{life}", f"  {self._names.task(task_id)} ran to its end: {token}")
         return token
+
+    def found(self, body: str) -> None:
+        """A result lies in the outbox's file."""
+        for result in self._carried(body):
+            result.is_surfaced = True
 
     def heard(self, life: int, event: Any) -> None:
         """A process publishes an event about a task whose result it parts with."""
@@ -278,11 +282,15 @@ class Witness:
             if now > holding.touched + kind.response_timeout * LEASE_SHARE + EPSILON:
                 self.accuse(f"no heartbeat for {self._names.task(task_id)} for {now - holding.touched:.3f} s")
 
-    def check_end(self, killed: Callable[[int], bool]) -> None:
-        """Check what must hold when all is over."""
+    def check_end(self, forgetful: set[int]) -> None:
+        """Check what must hold when all is over.
+
+        Args:
+            forgetful: Processes that were killed and had their results in memory only.
+        """
         for workflow_id, status in self.workflows.items():
             if status == "RUNNING":
                 self.accuse(f"workflow {self._names.flow(workflow_id)} has not ended")
         for result in self.results.values():
-            if not (result.is_arrived or result.is_surfaced or killed(result.life)):
+            if not (result.is_arrived or result.is_surfaced or result.life in forgetful):
                 self.accuse(f"the result {result.token} of {self._names.task(result.task_id)} is gone")

@@ -1,14 +1,15 @@
 """Play a scenario: the server, one process after another, and what happens to them, under virtual time."""
 
+import contextlib
 import json
-import logging
-import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Awaitable, Callable
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import anyio
 import attrs
+from repeatable import quiet_logs, repeatable
 from scenario import STORM_ENDS, Deed, Departure, Scenario, TaskKind
 from trio_scheduler import seeded_scheduler
 from wire import Wire
@@ -20,6 +21,7 @@ from anyworker.devserver import DevServer
 from anyworker.devserver.faults.chaos import CHAOS_KINDS
 from anyworker.devserver.http.exchange import Request
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
+from anyworker.outbox_settings import OutboxSettings
 from anyworker.runner.outbox import LAST_SECONDS
 from anyworker.testing import run_inline, run_virtual
 
@@ -46,29 +48,8 @@ class Outcome:
 def play(seed: int, backend: Literal["asyncio", "trio"] = "asyncio") -> Outcome:
     """Return what becomes of a seed's scenario."""
     scenario = Scenario.drawn(seed)
-    with _quiet_logs(), _repeatable(seed), seeded_scheduler(seed):
-        return run_virtual(World(scenario).play, backend=backend)
-
-
-@contextmanager
-def _quiet_logs() -> Iterator[None]:
-    """Keep silent about thousands of failures that are meant."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-@contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Let the jitter be the same every time."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    with quiet_logs(), repeatable(seed, EPOCH), seeded_scheduler(seed), TemporaryDirectory() as directory:
+        return run_virtual(World(scenario, directory).play, backend=backend)
 
 
 @attrs.define(eq=False)
@@ -92,10 +73,13 @@ class World:
 
     Args:
         scenario: What happens.
+        directory: For what outlives a process.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, directory: str) -> None:
         self._scenario = scenario
+        path = f"{directory}/outbox" if scenario.has_file else None
+        self._outbox = OutboxSettings(path=path, write_ahead=scenario.has_file)
         self._server = DevServer(waiting=scenario.waiting, epoch=EPOCH, seed=scenario.seed)
         self._killed = set[int]()
 
@@ -111,7 +95,8 @@ class World:
                 await self._live(life, departure)
             await self._live(len(self._scenario.departures) + 1, None)
             history.cancel_scope.cancel()
-        witness.check_end(self._killed.__contains__)
+        self._read_file()
+        witness.check_end(set() if self._scenario.has_file else self._killed)
         return Outcome(self._scenario, tuple(witness.violations), tuple(witness.trace), witness.steps)
 
     # ---------------------------------------------------------------- the server
@@ -170,6 +155,13 @@ class World:
                 self._witness.note("user", f"terminates w{number}")
                 self._ask("DELETE", f"/workflow/{workflow_id}")
 
+    def _read_file(self) -> None:
+        """Show the witness what the outbox still holds: it waits there for the next process."""
+        if self._outbox.path is not None:
+            with contextlib.closing(sqlite3.connect(self._outbox.path)) as connection:
+                for (body,) in connection.execute("SELECT body FROM results"):
+                    self._witness.found(bytes(body).decode())
+
     # ---------------------------------------------------------------- a process
 
     async def _live(self, life: int, departure: Departure | None) -> None:
@@ -186,6 +178,7 @@ class World:
             run_sync=run_inline,
             grace=grace,
             update_retry_delays=self._scenario.retry_delays,
+            outbox=self._outbox,
         ) as fleet:
             witness.fleets[life] = fleet
             if departure is None:

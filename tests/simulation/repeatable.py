@@ -1,0 +1,34 @@
+"""What a run must not take from the world outside, so that it is the same every time."""
+
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+import pytest
+
+from anyworker.runner import outbox
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Keep silent about thousands of failures that are meant."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def repeatable(seed: int, epoch: float) -> Iterator[None]:
+    """Let the jitter and the wall clock of the outbox be the same every time."""
+    state = random.getstate()
+    random.seed(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "now_ms", lambda: round((epoch + anyio.current_time()) * 1000))
+        try:
+            yield
+        finally:
+            random.setstate(state)
