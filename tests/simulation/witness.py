@@ -56,6 +56,8 @@ class Witness:
         self._open: dict[Exchange, None] = {}
         self._spare: dict[str, int] = {}
         """Tasks that were found when no slot was free, and are handed back unrun: their poll counts."""
+        self._reclaimed_polls: dict[str, int] = {}
+        """Poll counts of tasks that were found before, or without, the answers of their polls."""
         self._tokens = itertools.count(1)
         self._calls: dict[tuple[int, str], int] = {}
         engine.on_change.append(self._changed)
@@ -183,19 +185,19 @@ class Witness:
             result.is_arrived = result.is_arrived or (has_left and has_ended)
 
     def _reclaimed(self, event: Any) -> None:
+        self._reclaimed_polls[event.task_id] = self._tasks[event.task_id].poll_count
         if event.outcome == "handed_back":
             self._spare[event.task_id] = self._tasks[event.task_id].poll_count
         elif (holding := self._holdings.get(event.task_id)) is not None:
             holding.arrived = holding.touched = anyio.current_time()
 
-    def _is_spare(self, task_id: str, poll_count: int | None = None) -> bool:
-        count = self._tasks[task_id].poll_count if poll_count is None else poll_count
-        return self._spare.get(task_id) == count
+    def _is_spare(self, task_id: str) -> bool:
+        return self._spare.get(task_id) == self._tasks[task_id].poll_count
 
     def _arrived(self, task_id: str, poll_count: int) -> None:
         record = self._tasks[task_id]
         is_stale = task_id in self._holdings and record.poll_count != poll_count
-        if record.is_terminal or is_stale or self._is_spare(task_id, poll_count):
+        if record.is_terminal or is_stale or self._reclaimed_polls.get(task_id) == poll_count:
             return
         # A server that hands a task out twice may do so when it has it back.
         holding = self._holdings.setdefault(task_id, Holding(record.worker_id))
