@@ -9,11 +9,12 @@ import pytest
 from stage import stage
 
 from anyworker import Worker, get_task_context
+from anyworker.policy.watching import JITTER, LONGEST_PAUSE
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_nothing_wakes_up_between_events_at_capacity() -> None:
+async def test_worker_at_capacity_polls_nothing_and_only_looks_after_its_tasks() -> None:
     release = anyio.Event()
 
     async def hold() -> None:
@@ -27,9 +28,11 @@ async def test_nothing_wakes_up_between_events_at_capacity() -> None:
         [runner] = play.fleet._runners
         wakeups, requests = runner.wakeups, len(play.tap.seen)
         assert runner.in_hand == 3
-        await anyio.sleep(3600)
+        await anyio.sleep(3000)
         assert runner.wakeups == wakeups
-        assert len(play.tap.seen) == requests
+        looks = play.tap.seen[requests:]
+        assert {(seen.method, seen.path.rpartition("/")[0]) for seen in looks} == {("GET", "/tasks")}
+        assert len(looks) <= 3 * 3000 / (LONGEST_PAUSE * (1 - JITTER)) + 30
         release.set()
 
 

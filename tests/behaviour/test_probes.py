@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import httpx
+import prometheus_client  # noqa: F401 - it reads /proc when it is imported, which no event loop is to wait for
 import pytest
 from metrics_port import fetch, port_url
 from stage import stage
