@@ -73,8 +73,8 @@ class Reclaimer:
         """Around `run`, while it goes on."""
         self._is_out = False
         """Whether somebody is in `run`."""
-        self._arrived: set[str] = set()
-        """Tasks that polls have brought meanwhile."""
+        self._arrived: dict[str, int] = {}
+        """Tasks that polls have brought meanwhile, with the count of the poll: a later one may be lost."""
         self._taken_back: dict[str, int] = {}
         """Polls that are known from a search, by task: the answers may arrive after all."""
 
@@ -91,7 +91,7 @@ class Reclaimer:
     def answered(self, tasks: Iterable[Task]) -> None:
         """Note that a poll was answered, and what it has brought."""
         if self._is_out:
-            self._arrived.update(task.task_id for task in tasks)
+            self._arrived.update({task.task_id: task.poll_count for task in tasks})
             self._losses.answered(anyio.current_time())
             self._changed.set()
 
@@ -163,17 +163,18 @@ class Reclaimer:
         """Take in hand what is found; return how many tasks that were."""
         found = 0
         for task_id in await self._search.candidates():
-            if self._has_come(task_id) or await self._ledger.stores(task_id):
+            if self._ledger.knows(task_id) or await self._ledger.stores(task_id):
                 continue
             task = await self._search.confirmed(task_id)
             # A poll may have brought it, and its result gone, while the server was asked.
-            if task is not None and not self._has_come(task_id):
+            if task is not None and not self._has_come(task):
                 found += 1
                 self._take_back(task, take, since)
         return found
 
-    def _has_come(self, task_id: str) -> bool:
-        return self._ledger.knows(task_id) or task_id in self._arrived
+    def _has_come(self, task: Task) -> bool:
+        arrived = self._arrived.get(task.task_id)
+        return self._ledger.knows(task.task_id) or (arrived is not None and task.poll_count <= arrived)
 
     def _take_back(self, task: Task, take: Callable[[Task, float], bool], since: float) -> None:
         now = anyio.current_time()
