@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -15,12 +14,13 @@ from anyworker.conductor.models import Task
 from anyworker.configuration import Configuration
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ConfigurationError, OutboxError
-from anyworker.events import Publisher, TaskReclaimed
+from anyworker.events import Publisher
 from anyworker.fleet.fleet import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.outcome import Draft, HandedBack, may_run_again, to_result
 from anyworker.runner.outbox_file import holding
 from anyworker.runner.outbox_listing import existing
+from anyworker.runner.reclaiming import Reclaimed, tell_reclaimed
 from anyworker.runner.searching import Search
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class Salvage:
                 return file.ask(holding(task_id))
 
         try:
-            return await anyio.to_thread.run_sync(partial(ask))
+            return await anyio.to_thread.run_sync(ask)
         except OutboxError:
             return False
 
@@ -173,14 +173,5 @@ class Salvage:
             "no further attempt",
             extra=fields_of(task),
         )
-        if self._publisher.hears(TaskReclaimed):
-            self._publisher.publish(
-                TaskReclaimed(
-                    task_type=estate.worker.task_type,
-                    task_id=task.task_id,
-                    worker_id=estate.worker.worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
-                    outcome="handed_back" if is_given_back else "left",
-                    waited_ms=waited * 1000,
-                )
-            )
+        outcome: Reclaimed = "handed_back" if is_given_back else "left"
+        tell_reclaimed(self._publisher, task, estate.worker, outcome, waited)

@@ -45,12 +45,10 @@ class Exposition(Collector):
         self._reading = threading.Lock()
         self._histograms = histograms
 
-    def refresh(self) -> bool:
-        """Take what is new in this process's ledger; return whether there was anything."""
+    def refresh(self) -> None:
+        """Take what is new in this process's ledger."""
         with self._reading:
-            news = self._reader.news()
-            self.account.take(news, time.monotonic())
-        return bool(news)
+            self.account.take(self._reader.news(), time.monotonic())
 
     def collect(self) -> Iterator[Family]:
         """Return every metric that has a value."""

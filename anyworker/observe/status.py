@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 1.0
 MOST_STREAMS = 16
 """Pages that are kept live at once; each holds a thread."""
-_REASON_CHARACTERS = 500
 
 
 @attrs.frozen
@@ -215,7 +214,7 @@ class StatusPage:
             "task_type": note.task_type,
             "task_id": note.task_id,
             "workflow_id": note.workflow_id,
-            "reason": note.reason[:_REASON_CHARACTERS],
+            "reason": note.reason,
             "link": self._link(note.workflow_id),
         }
 

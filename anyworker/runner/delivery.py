@@ -278,12 +278,7 @@ class Delivery:
         self.given_up.add(result.task_id)
         logger.error(
             "Result of task %s (workflow %s, type %s, status %s) could not be delivered, attempts: %d: %s",
-            result.task_id,
-            result.workflow_instance_id,
-            self._task_type,
-            result.status,
-            attempts,
-            cause,
+            *(result.task_id, result.workflow_instance_id, self._task_type, result.status, attempts, cause),
             extra=fields_of_result(result, self._task_type),
         )
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,6 +27,19 @@ Take = Callable[[Task, float, TaskGroup], bool]
 
 It is told since when the task's lease runs, at the earliest, in loop time, and where to start what follows.
 """
+
+
+Reclaimed: TypeAlias = Literal["run", "handed_back", "left"]
+"""What became of a task that was found."""
+
+
+class Owner(Protocol):
+    """Whom the server had given a task to."""
+
+    @property
+    def task_type(self) -> str: ...
+    @property
+    def worker_id(self) -> str: ...
 
 
 class Ledger(Protocol):
@@ -190,14 +203,19 @@ class Reclaimer:
             "it runs now" if runs else "it is handed back",
             extra=fields_of(task),
         )
-        if self._publisher.hears(TaskReclaimed):
-            self._publisher.publish(
-                TaskReclaimed(
-                    task_type=self._identity.task_type,
-                    task_id=task.task_id,
-                    worker_id=self._identity.worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
-                    outcome="run" if runs else "handed_back",
-                    waited_ms=waited * 1000,
-                )
+        tell_reclaimed(self._publisher, task, self._identity, "run" if runs else "handed_back", waited)
+
+
+def tell_reclaimed(publisher: Publisher, task: Task, owner: Owner, outcome: Reclaimed, waited: float) -> None:
+    """Publish that a task was found that the server had given to ``owner``, after so many seconds."""
+    if publisher.hears(TaskReclaimed):
+        publisher.publish(
+            TaskReclaimed(
+                task_type=owner.task_type,
+                task_id=task.task_id,
+                worker_id=owner.worker_id,
+                workflow_instance_id=task.workflow_instance_id,
+                outcome=outcome,
+                waited_ms=waited * 1000,
             )
+        )

@@ -1,18 +1,22 @@
 """What tests of whole processes share: a development server on a socket, and a process with workers."""
 
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 PATIENCE = 30.0
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Server:
@@ -107,3 +111,17 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+
+
+def port_url(process: Process) -> str:
+    """Return the URL of the status page that a process has logged; it ends in a slash."""
+    match = re.search(rb"Status: (http://[^,\s]+/),", process.err)
+    assert match is not None
+    return match[1].decode()
+
+
+def fetch(url: str) -> bytes:
+    """Return what is served there, asked for without any proxy."""
+    with _direct.open(url, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body

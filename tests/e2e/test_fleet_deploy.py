@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from fleet_rig import is_alive
 
 SCRIPTS = Path(__file__).parent / "deploy"
 PROCESSES = 3
@@ -144,15 +145,6 @@ def descendants(pid: int) -> set[int]:
         for child in map(int, children.read_text().split()):
             found |= {child, *descendants(child)}
     return found
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether a process runs still, zombies not counted."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -1,14 +1,12 @@
 """What several processes count, in one place: sums without pids, a dead process's share kept."""
 
 import os
-import re
 import signal
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_rig import Process, Server
+from process_rig import Process, Server, fetch, port_url
 from prometheus_client.parser import text_string_to_metric_families as parse
 from test_fleet_process import children, fleet, naps_begun, statuses, until
 
@@ -27,15 +25,10 @@ class Metrics:
     """What the fleet's port tells."""
 
     def __init__(self, process: Process) -> None:
-        match = re.search(rb"Status: (http://[^,\s]+)/,", process.err)
-        assert match is not None
-        self._url = match[1].decode() + "/metrics"
+        self._url = port_url(process) + "metrics"
 
     def text(self) -> str:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            self._url, timeout=10
-        ) as answer:
-            return str(answer.read(), "utf-8")
+        return str(fetch(self._url), "utf-8")
 
     def value(self, name: str, **labels: str) -> float:
         """Return the value with these labels, 0 of none."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import shutil
 import subprocess
 import urllib.parse
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from bound_process import free_port, process
 from fleet_rig import until
-from process_rig import Process, Server
+from process_rig import Process, Server, fetch, port_url
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
@@ -59,15 +58,7 @@ def workers(server: Server, tmp_path: Path) -> Iterator[Process]:
 
 
 def metrics_url(workers: Process) -> str:
-    match = re.search(rb"Status: (http://[^,\s]+)/,", workers.err)
-    assert match is not None
-    return match[1].decode() + "/metrics"
-
-
-def get(url: str) -> bytes:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
-        body: bytes = answer.read()
-    return body
+    return port_url(workers) + "metrics"
 
 
 class Prometheus:
@@ -76,11 +67,11 @@ class Prometheus:
 
     def is_ready(self) -> bool:
         with contextlib.suppress(OSError):
-            return b"Ready" in get(f"{self._url}/-/ready")
+            return b"Ready" in fetch(f"{self._url}/-/ready")
         return False
 
     def query(self, query: str) -> list[dict[str, Any]]:
-        answer = json.loads(get(f"{self._url}/api/v1/query?query={urllib.parse.quote(query)}"))
+        answer = json.loads(fetch(f"{self._url}/api/v1/query?query={urllib.parse.quote(query)}"))
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
@@ -143,10 +134,10 @@ def test_queries_of_users_return_what_happened(server: Server, prometheus: Prome
 def test_promtool_finds_nothing_but_the_name_of_a_label(workers: Process, server: Server) -> None:
     server.start("nap", seconds=0)
     server.start("nap", seconds=-0.01, retryCount=0)
-    until(lambda: b"task_execute_error_total" in get(metrics_url(workers)))
+    until(lambda: b"task_execute_error_total" in fetch(metrics_url(workers)))
     checked = subprocess.run(
         ["promtool", "check", "metrics"],
-        input=get(metrics_url(workers)),
+        input=fetch(metrics_url(workers)),
         capture_output=True,
         timeout=30,
         check=False,

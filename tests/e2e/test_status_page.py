@@ -2,17 +2,15 @@
 
 import json
 import os
-import re
 import shutil
 import signal
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet_rig import until
-from process_rig import Process, Server
+from process_rig import Process, Server, fetch, port_url
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -68,17 +66,8 @@ def workers(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> I
         running.close()
 
 
-def url_of(workers: Process) -> str:
-    match = re.search(rb"Status: (http://[^,\s]+),", workers.err)
-    assert match is not None
-    return match[1].decode()
-
-
 def status(url: str) -> dict[str, Any]:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-        f"{url}status", timeout=10
-    ) as answer:
-        found: dict[str, Any] = json.load(answer)
+    found: dict[str, Any] = json.loads(fetch(f"{url}status"))
     return found
 
 
@@ -92,12 +81,12 @@ def page(browser: "Browser", workers: Process) -> Iterator["Page"]:
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     asked: list[str] = []
     opened.on("request", lambda sent: asked.append(sent.url))
-    opened.goto(url_of(workers), wait_until="domcontentloaded")
+    opened.goto(port_url(workers), wait_until="domcontentloaded")
     opened.get_by_text("live", exact=True).wait_for()
     yield opened
     context.close()
     assert complaints == []
-    assert {each for each in asked if not each.startswith(("data:", url_of(workers)))} == set()
+    assert {each for each in asked if not each.startswith(("data:", port_url(workers)))} == set()
 
 
 def row(page: "Page", table: str, beginning: str) -> list[str]:
@@ -114,7 +103,7 @@ def test_page_shows_what_the_api_says_and_follows_it(page: "Page", workers: Proc
     for _ in range(3):
         server.start("nap", seconds=0.01)
     until(lambda: row(page, "workers", "nap")[2:5] == ["1 of 7", "3", "0"])
-    told = next(each for each in status(url_of(workers))["workers"] if each["task_type"] == "nap")
+    told = next(each for each in status(port_url(workers))["workers"] if each["task_type"] == "nap")
     assert (told["in_hand"], told["slots"], told["done"], told["failed"]) == (1, 7, 3, 0)
     task = server.task(long)
     until(lambda: row(page, "tasks", task["taskId"])[1:4] == ["nap", long, "1"])
