@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TaskRunnerEventsListener,
         TaskUpdateFailure,
     )
-    from anyworker.fleet.discovery import WorkerLoader, auto_discover_workers, scan_for_workers
+    from anyworker.fleet.discovery.discovery import WorkerLoader, auto_discover_workers, scan_for_workers
     from anyworker.fleet.handler import TaskHandler
     from anyworker.fleet.run import run
     from anyworker.fleet.serving import serving
@@ -122,7 +122,7 @@ _HOMES = {
         "TaskDefRegistrationFailure",
         "TaskUpdateFailure",
     ),
-    "anyworker.fleet.discovery": ("WorkerLoader", "auto_discover_workers", "scan_for_workers"),
+    "anyworker.fleet.discovery.discovery": ("WorkerLoader", "auto_discover_workers", "scan_for_workers"),
     "anyworker.fleet.handler": ("TaskHandler",),
     "anyworker.fleet.run": ("run",),
     "anyworker.fleet.serving": ("serving",),

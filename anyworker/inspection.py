@@ -11,7 +11,7 @@ from anyworker.configuration import Configuration
 from anyworker.environment import ALL
 from anyworker.errors import ConfigurationError
 from anyworker.fleet.declarations import merged
-from anyworker.fleet.loader import load_all
+from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.serving import resolve_workers
 from anyworker.options import ResolvedWorker, resolve
 from anyworker.registry import registered_workers

@@ -17,7 +17,7 @@ variables the function sees, in its thread, too. The slot stays taken as long as
 """
 
 from anyworker.policy.outcome import Completed, Failed, InProgress, Outcome, Returned, Terminal
-from anyworker.runner.wrapping import CallNext, Middleware
+from anyworker.runner.calling.wrapping import CallNext, Middleware
 
 __all__ = [
     "CallNext",

@@ -24,7 +24,7 @@ from anyworker import Task, Worker
 from anyworker.options import resolve_all
 from anyworker.policy.outcome import Draft, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Execution
+from anyworker.runner.calling.execution import Execution
 from anyworker.runner.threads import thread_runner
 
 MARK = 0.05

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anyworker.cli import main
-from anyworker.runner.outbox_file import OutboxFile, refusing
-from anyworker.runner.storage import StoredResult
+from anyworker.runner.outbox.file import OutboxFile, refusing
+from anyworker.runner.outbox.storage import StoredResult
 
 NOWHERE = "http://127.0.0.1:9/api"
 

@@ -52,7 +52,7 @@ def list_results(given: str | None, path: str | None, state: str | None, *, as_j
 
     Example: anyworker outbox list --state refused
     """
-    from anyworker.runner.outbox_listing import existing, listing  # noqa: PLC0415 - `--help` need not wait
+    from anyworker.runner.outbox.listing import existing, listing  # noqa: PLC0415 - `--help` need not wait
 
     with _refusing(), existing(_path(given, path)[0]) as file:
         rows = file.ask(partial(listing, state=state))
@@ -79,7 +79,7 @@ def show(given: str | None, path: str | None, key: int) -> None:
 
     Example: anyworker outbox show 17
     """
-    from anyworker.runner.outbox_listing import existing, whole  # noqa: PLC0415 - as above
+    from anyworker.runner.outbox.listing import existing, whole  # noqa: PLC0415 - as above
 
     with _refusing(), existing(_path(given, path)[0]) as file:
         found = file.ask(partial(whole, key=key))
@@ -103,7 +103,7 @@ def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
 
     Example: anyworker outbox replay
     """
-    from anyworker.runner.outbox_listing import existing, listing, reviving  # noqa: PLC0415 - as above
+    from anyworker.runner.outbox.listing import existing, listing, reviving  # noqa: PLC0415 - as above
 
     place, configuration = _path(given, path)
     with _refusing():
@@ -136,7 +136,7 @@ def purge(
 
     Example: anyworker outbox purge --older-than 7
     """
-    from anyworker.runner.outbox_listing import Purge, days_before, existing  # noqa: PLC0415 - as above
+    from anyworker.runner.outbox.listing import Purge, days_before, existing  # noqa: PLC0415 - as above
 
     before = None if older_than is None else days_before(datetime.now(UTC).timestamp(), older_than)
     doomed = Purge(keys, ("refused", "waiting") if is_all else ("refused",), before)
@@ -153,7 +153,7 @@ async def _replay(path: str, configuration: "Configuration") -> bool:
     from anyworker.conductor.client import ConductorClient  # noqa: PLC0415 - as above
     from anyworker.events import Publisher  # noqa: PLC0415 - as above
     from anyworker.outbox_settings import OutboxSettings  # noqa: PLC0415 - as above
-    from anyworker.runner.outbox import Outbox  # noqa: PLC0415 - as above
+    from anyworker.runner.outbox.outbox import Outbox  # noqa: PLC0415 - as above
     from anyworker.runner.process_id import process_worker_id  # noqa: PLC0415 - as above
     from anyworker.runner.threads import thread_runner  # noqa: PLC0415 - as above
 
@@ -181,7 +181,7 @@ def _path(given: str | None, settings: str | None) -> "tuple[str, Configuration]
 
 
 def _check(file: Any, keys: Sequence[int]) -> None:
-    from anyworker.runner.outbox_listing import missing  # noqa: PLC0415 - as above
+    from anyworker.runner.outbox.listing import missing  # noqa: PLC0415 - as above
 
     if unknown := file.ask(partial(missing, keys=keys)):
         raise OutboxError(file.path, f"it has no result {', '.join(map(str, unknown))}")

@@ -11,7 +11,7 @@ import click
 
 import anyworker
 from anyworker.cli import sharing
-from anyworker.fleet.pid_file import pid_file as keep_pid_file
+from anyworker.fleet.control.pid_file import pid_file as keep_pid_file
 
 logger = logging.getLogger(__name__)
 

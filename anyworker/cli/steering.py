@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anyworker.fleet.pid_file import NobodyThereError, holder
+from anyworker.fleet.control.pid_file import NobodyThereError, holder
 
 
 @click.command()

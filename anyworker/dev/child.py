@@ -34,16 +34,16 @@ from anyworker.dev.messages import (
 )
 from anyworker.dev.sources import sources_of, sources_of_failure
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.control.leaving import exit_now
+from anyworker.fleet.control.signals import Stage
+from anyworker.fleet.control.steering import enter, leave, serve
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import Fleet
-from anyworker.fleet.leaving import exit_now
-from anyworker.fleet.link import Link
-from anyworker.fleet.loader import load_all
+from anyworker.fleet.processes.link import Link
+from anyworker.fleet.processes.spawning import given_socket, let_signals_through
 from anyworker.fleet.serving import resolve_workers
 from anyworker.fleet.settings_check import check_backend
-from anyworker.fleet.signals import Stage
-from anyworker.fleet.spawning import given_socket, let_signals_through
-from anyworker.fleet.steering import enter, leave, serve
 from anyworker.logs import ConsoleFormatter, log_to_stderr
 
 _FAREWELL_SECONDS = 1.0

@@ -21,8 +21,8 @@ from anyworker.dev.showing import View
 from anyworker.devserver import DevServer
 from anyworker.devserver.serve import serve_in_thread
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.control.signals import SignalStages
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
-from anyworker.fleet.signals import SignalStages
 from anyworker.logs import ConsoleFormatter
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import attrs
 from anyworker.conductor.models import Workflow
 from anyworker.dev.messages import Report
 from anyworker.dev.process import WorkerProcess
-from anyworker.fleet.signals import Stage
+from anyworker.fleet.control.signals import Stage
 
 
 class Phase(enum.Enum):

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from anyworker.fleet.link import Message
+from anyworker.fleet.processes.link import Message
 
 
 class Import(Message, frozen=True):

@@ -9,8 +9,8 @@ import anyio
 import anyio.to_thread
 
 from anyworker.dev.messages import REPORTS, Report
-from anyworker.fleet.link import Link, Message
-from anyworker.fleet.spawning import spawn
+from anyworker.fleet.processes.link import Link, Message
+from anyworker.fleet.processes.spawning import spawn
 
 _LONGEST_PIECE = 65536
 _LAST_WORDS_SECONDS = 1.0

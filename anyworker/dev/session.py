@@ -25,10 +25,10 @@ from anyworker.dev.texts import outcome_text, welcome
 from anyworker.dev.watching import Watcher
 from anyworker.devserver import DevServer
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
-from anyworker.fleet.exits import describe_status
 from anyworker.fleet.fleet import CANCEL_SECONDS
-from anyworker.fleet.signals import SignalStages, Stage
+from anyworker.fleet.processes.exits import describe_status
 
 RELOAD_GRACE = 2.0
 """Seconds that tasks in hand may take to finish before a reload; then they are handed back."""

@@ -9,7 +9,7 @@ import anyio
 import attrs
 
 from anyworker.runner.in_hand import Execution
-from anyworker.runner.outbox import Outbox
+from anyworker.runner.outbox.outbox import Outbox
 from anyworker.runner.runner import Runner
 
 logger = logging.getLogger(__name__)

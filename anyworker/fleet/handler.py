@@ -12,25 +12,25 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from anyworker.configuration import Configuration
 from anyworker.errors import AnyworkerError, ConfigurationError
 from anyworker.events import Listener
+from anyworker.fleet.control.signals import SignalStages
+from anyworker.fleet.control.steering import leave
+from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.lifespan import Lifespan
-from anyworker.fleet.loader import load_all
 from anyworker.fleet.main_module import end_import, is_imported_again
-from anyworker.fleet.processes import Processes, checked, supervise, supervisor_of
+from anyworker.fleet.processes.processes import Processes, checked, supervise, supervisor_of
 from anyworker.fleet.references import pack
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
-from anyworker.fleet.signals import SignalStages
-from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
 from anyworker.registry import registered_workers
-from anyworker.runner.wrapping import Middleware
+from anyworker.runner.calling.wrapping import Middleware
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from anyworker.fleet.supervisor import Supervisor, SupervisorStatus
+    from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 
 logger = logging.getLogger(__name__)
 

@@ -12,19 +12,19 @@ import anyio
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
+from anyworker.fleet.control.opening import serve_by_signals
+from anyworker.fleet.control.signals import SignalStages
+from anyworker.fleet.control.steering import leave
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
+from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import FleetStatus
 from anyworker.fleet.lifespan import Lifespan
-from anyworker.fleet.loader import load_all
 from anyworker.fleet.main_module import end_import
-from anyworker.fleet.opening import serve_by_signals
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
-from anyworker.fleet.signals import SignalStages
-from anyworker.fleet.steering import leave
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
-from anyworker.runner.wrapping import Middleware
+from anyworker.runner.calling.wrapping import Middleware
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +139,6 @@ def _in_processes(
     stages: SignalStages, workers: Sequence[object], division: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Callable[[], Coroutine[Any, Any, FleetStatus]]:
     # Who runs everything in one process need not wait for what keeps several.
-    from anyworker.fleet.processes import supervise, supervisor_of  # noqa: PLC0415
+    from anyworker.fleet.processes.processes import supervise, supervisor_of  # noqa: PLC0415
 
     return partial(supervise, supervisor_of(workers, settings=settings, **division), stages)

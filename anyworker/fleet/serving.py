@@ -16,26 +16,26 @@ from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
 from anyworker.fleet.declarations import check_templates, declarations
+from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
-from anyworker.fleet.loader import load_all
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.planner import PollSettings
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
+from anyworker.runner.calling.execution import Executor
+from anyworker.runner.calling.wrapping import Middleware, checked_middleware
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Executor
 from anyworker.runner.log_forwarding import forwarding
-from anyworker.runner.outbox import Outbox
-from anyworker.runner.polling import Identity
+from anyworker.runner.outbox.outbox import Outbox
+from anyworker.runner.polls.polling import Identity
 from anyworker.runner.process_id import process_worker_id
 from anyworker.runner.registration import Registrar
 from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
-from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.worker import Worker
 
 logger = logging.getLogger(__name__)

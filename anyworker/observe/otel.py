@@ -15,7 +15,7 @@ from anyworker import __version__
 from anyworker.conductor.models import Task
 from anyworker.context import get_task_context
 from anyworker.policy.outcome import Completed, Failed, InProgress, Outcome, Returned, Terminal
-from anyworker.runner.wrapping import CallNext
+from anyworker.runner.calling.wrapping import CallNext
 
 try:
     from opentelemetry import trace

@@ -6,10 +6,10 @@ from typing import Any
 
 from anyworker.errors import DeclarationError
 from anyworker.options import ResolvedWorker
-from anyworker.runner.execution import Executor
-from anyworker.runner.packing import Packer
+from anyworker.runner.calling.execution import Executor
+from anyworker.runner.calling.packing import Packer
+from anyworker.runner.calling.wrapping import Middleware
 from anyworker.runner.threads import RunSync
-from anyworker.runner.wrapping import Middleware
 from anyworker.values.resolve import BoundCall, resolve_call
 from anyworker.values.signatures import name_of
 

@@ -13,10 +13,10 @@ from anyworker.logs import fields_of_result
 from anyworker.policy.backoff import update_delay
 from anyworker.policy.replay import Standing, ending, standing
 from anyworker.policy.streaks import Streak
-from anyworker.runner.outbox import Outbox
+from anyworker.runner.outbox.outbox import Outbox
+from anyworker.runner.outbox.storage import StoredResult, stored_result
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.prospects import asked_pause, can_help, is_rejected, may_have_worked
-from anyworker.runner.storage import StoredResult, stored_result
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from anyworker.policy.outcome import Dropped, Failed, HandedBack, Outcome, Sent,
 from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
-from anyworker.runner.polling import PollHistory
+from anyworker.runner.polls.polling import PollHistory
 from anyworker.values.payload import output_size
 
 logger = logging.getLogger(__name__)

@@ -12,18 +12,18 @@ from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
 from anyworker.policy.outcome import Draft, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollSettings, Stop, Wait
+from anyworker.runner.calling.execution import Executor, known
+from anyworker.runner.calling.raising import is_stray
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Executor, known
 from anyworker.runner.in_hand import Execution
-from anyworker.runner.leasing import Keeper
-from anyworker.runner.polling import Identity, PollClient, PollHistory, PollUnderWay, kind_of
+from anyworker.runner.leases.leasing import Keeper
+from anyworker.runner.leases.watching import Watch
+from anyworker.runner.polls.polling import Identity, PollClient, PollHistory, PollUnderWay, kind_of
+from anyworker.runner.polls.reclaiming import Reclaimer
+from anyworker.runner.polls.slots import Slot, Slots
 from anyworker.runner.prospects import asked_pause
-from anyworker.runner.raising import is_stray
-from anyworker.runner.reclaiming import Reclaimer
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
-from anyworker.runner.slots import Slot, Slots
-from anyworker.runner.watching import Watch
 
 
 class Runner:

@@ -6,10 +6,10 @@ from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError
 from anyworker.policy.outcome import Abandoned, Dropped, HandedBack, Outcome, to_result
+from anyworker.runner.calling.execution import Executor
 from anyworker.runner.delivery import Delivery
-from anyworker.runner.execution import Executor
 from anyworker.runner.in_hand import Execution
-from anyworker.runner.leasing import Heartbeats, Keeper
+from anyworker.runner.leases.leasing import Heartbeats, Keeper
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.reporting import Reporter
 

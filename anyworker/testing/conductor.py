@@ -17,8 +17,8 @@ from anyworker.events import Listener
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, serving
 from anyworker.registry import registered_workers
+from anyworker.runner.calling.wrapping import Middleware
 from anyworker.runner.threads import run_inline
-from anyworker.runner.wrapping import Middleware
 from anyworker.testing.clock import BackendName
 from anyworker.testing.directly import DirectExchange, at_once
 from anyworker.testing.takeover import is_time_virtual

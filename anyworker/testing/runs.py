@@ -12,7 +12,7 @@ import anyio
 
 from anyworker.conductor.models import Task
 from anyworker.events import Listener
-from anyworker.runner.wrapping import Middleware
+from anyworker.runner.calling.wrapping import Middleware
 from anyworker.testing.clock import BackendName
 from anyworker.testing.outcome import TaskOutcome
 from anyworker.testing.takeover import is_time_virtual

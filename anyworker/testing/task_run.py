@@ -18,12 +18,12 @@ from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Executor
+from anyworker.runner.calling.execution import Executor
+from anyworker.runner.calling.wrapping import Middleware, checked_middleware
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.threads import run_inline, thread_runner
-from anyworker.runner.wrapping import Middleware, checked_middleware
 from anyworker.testing.outcome import TaskOutcome, reported, unsaid
 from anyworker.testing.takeover import is_time_virtual
 from anyworker.testing.tasks import TaskFields, task_for, worker_of

@@ -10,7 +10,7 @@ from anyworker.dev.messages import Sources
 from anyworker.dev.sources import sources_of, sources_of_failure
 from anyworker.dev.watching import Watcher
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.loader import load
+from anyworker.fleet.discovery.loader import load
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 PRELUDE = """
 import logging, os, signal, sys, threading, time
 import anyio
-from anyworker.fleet.leaving import exit_now
-from anyworker.fleet.signals import SignalStages, Stage
+from anyworker.fleet.control.leaving import exit_now
+from anyworker.fleet.control.signals import SignalStages, Stage
 
 
 def say(*words):

@@ -3,7 +3,7 @@
 import pytest
 
 from anyworker import ConfigurationError, TaskDef, Worker
-from anyworker.fleet.processes import checked
+from anyworker.fleet.processes.processes import checked
 from anyworker.options import ResolvedWorker
 
 

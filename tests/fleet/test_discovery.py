@@ -10,8 +10,8 @@ import pytest
 
 from anyworker import Worker, WorkerLoader, auto_discover_workers, scan_for_workers
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.finder import noted, settle
-from anyworker.fleet.loader import load, load_all
+from anyworker.fleet.discovery.finder import noted, settle
+from anyworker.fleet.discovery.loader import load, load_all
 from anyworker.fleet.serving import resolve_workers
 from anyworker.registry import clear_registry
 

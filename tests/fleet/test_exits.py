@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from anyworker.fleet.exits import describe_status
+from anyworker.fleet.processes.exits import describe_status
 
 
 @pytest.mark.parametrize(

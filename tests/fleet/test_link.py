@@ -6,8 +6,18 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from anyworker.fleet.link import Link
-from anyworker.fleet.orders import ORDERS, REPORTS, Drain, Order, Quiet, Refused, Report, Resume, Serving
+from anyworker.fleet.processes.link import Link
+from anyworker.fleet.processes.orders import (
+    ORDERS,
+    REPORTS,
+    Drain,
+    Order,
+    Quiet,
+    Refused,
+    Report,
+    Resume,
+    Serving,
+)
 
 Ends = tuple[Link[Report], Link[Order]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anyworker.errors import WorkerImportError
-from anyworker.fleet.loader import load, load_all
+from anyworker.fleet.discovery.loader import load, load_all
 
 Write = Callable[[str, str], Path]
 
@@ -215,7 +215,7 @@ def test_the_place_is_in_the_users_code_even_if_a_library_raised(write: Write) -
 def test_the_chain_ends_with_the_first_installed_package(
     write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyworker.fleet.loader._INSTALLED", (str(project / "site"),))
+    monkeypatch.setattr("anyworker.fleet.discovery.loader._INSTALLED", (str(project / "site"),))
     monkeypatch.syspath_prepend(project / "site")
     write("site/loader_lib.py", "import loader_lib_inner")
     write("site/loader_lib_inner.py", "raise LookupError('no driver')")

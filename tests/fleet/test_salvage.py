@@ -14,9 +14,9 @@ from anyworker.client import ConductorClient, Task, TaskDef, TaskResult, Workflo
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
 from anyworker.fleet.fleet import WorkerStatus
-from anyworker.fleet.salvage import LAST_SECONDS, Salvage
-from anyworker.runner.outbox_file import OutboxFile
-from anyworker.runner.storage import StoredResult
+from anyworker.fleet.processes.salvage import LAST_SECONDS, Salvage
+from anyworker.runner.outbox.file import OutboxFile
+from anyworker.runner.outbox.storage import StoredResult
 
 pytestmark = pytest.mark.virtual_time
 

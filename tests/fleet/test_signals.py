@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from anyworker.fleet.signals import SignalStages, Stage
+from anyworker.fleet.control.signals import SignalStages, Stage
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from anyworker.conductor.models import Task
 from anyworker.policy.backoff import REPLAY_CEILING, RETRY_AFTER_CEILING, replay_delay
 from anyworker.policy.replay import BATCH, Replays, Standing, standing
-from anyworker.runner.storage import MemoryStorage, StoredResult
+from anyworker.runner.outbox.storage import MemoryStorage, StoredResult
 
 
 @given(st.integers(1, 10**9), st.floats(0, 1, exclude_max=True), st.none() | st.floats(0, 10**9))

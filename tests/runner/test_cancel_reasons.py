@@ -17,7 +17,7 @@ from anyworker.policy.cancellation import (
 )
 from anyworker.policy.outcome import Draft, Dropped, Failed, HandedBack, Outcome
 from anyworker.runner.assembly import executor_of
-from anyworker.runner.execution import Executor
+from anyworker.runner.calling.execution import Executor
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.threads import run_inline
 

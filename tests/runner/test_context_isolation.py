@@ -7,7 +7,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from anyworker.runner.isolation import in_context
+from anyworker.runner.calling.isolation import in_context
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
 

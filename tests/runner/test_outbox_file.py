@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from anyworker.errors import OutboxError
-from anyworker.runner.archive import Archive
-from anyworker.runner.outbox_file import LEASE_SECONDS, OutboxFile, expiring, refusing, removing
-from anyworker.runner.outbox_listing import listing
+from anyworker.runner.outbox.archive import Archive
+from anyworker.runner.outbox.file import LEASE_SECONDS, OutboxFile, expiring, refusing, removing
+from anyworker.runner.outbox.listing import listing
+from anyworker.runner.outbox.storage import StoredResult
 from anyworker.runner.process_id import is_dead, process_worker_id
-from anyworker.runner.storage import StoredResult
 from anyworker.runner.threads import thread_runner
 
 SERVER = "http://one/api"

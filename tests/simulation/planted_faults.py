@@ -10,8 +10,8 @@ import pytest
 from anyworker.policy import leases
 from anyworker.policy.outcome import HandedBack, Outcome
 from anyworker.runner.in_hand import Execution
-from anyworker.runner.outbox import Outbox
-from anyworker.runner.polling import PollUnderWay
+from anyworker.runner.outbox.outbox import Outbox
+from anyworker.runner.polls.polling import PollUnderWay
 from anyworker.runner.runner import Runner
 from anyworker.runner.settling import Settlement
 

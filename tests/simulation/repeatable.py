@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import anyio
 import pytest
 
-from anyworker.runner import outbox
+from anyworker.runner.outbox import outbox
 
 
 @contextmanager

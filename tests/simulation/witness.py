@@ -19,7 +19,7 @@ from anyworker.devserver.engine import Engine
 from anyworker.devserver.lifecycle.results import Report
 from anyworker.devserver.records.changes import Change
 from anyworker.devserver.records.records import TaskRecord
-from anyworker.runner.polling import POLL_GRACE
+from anyworker.runner.polls.polling import POLL_GRACE
 
 if TYPE_CHECKING:
     from anyworker.fleet.fleet import Fleet

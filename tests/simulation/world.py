@@ -22,7 +22,7 @@ from anyworker.devserver.faults.chaos import CHAOS_KINDS
 from anyworker.devserver.http.exchange import Request
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
 from anyworker.outbox_settings import OutboxSettings
-from anyworker.runner.outbox import LAST_SECONDS
+from anyworker.runner.outbox.outbox import LAST_SECONDS
 from anyworker.testing import run_inline, run_virtual
 
 URL = "http://devserver/api"

@@ -1,0 +1,92 @@
+"""Run a fleet in a process of its own: steer it, and end the process with it."""
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import anyio
+
+from anyworker.fleet.control.leaving import exit_now
+from anyworker.fleet.control.signals import SignalStages, Stage
+from anyworker.fleet.conventions import EXIT_ABANDONED
+from anyworker.fleet.fleet import Fleet, FleetStatus
+from anyworker.fleet.hosting import ABANDON_SECONDS
+from anyworker.fleet.serving import serving
+
+
+async def serve(
+    steer: Callable[[Fleet], Coroutine[Any, Any, None]], workers: Sequence[object], **settings: Any
+) -> FleetStatus:
+    """Run workers in a process that is the caller's own; return how the fleet ended.
+
+    Args:
+        steer: Runs beside the fleet and stops it, as by :func:`enter`.
+        workers: As for :func:`run`, like the settings.
+        **settings: What ``serving`` takes.
+
+    Raises:
+        ConfigurationError: Something that is configured cannot work.
+    """
+    async with serving(*workers, **settings) as fleet, anyio.create_task_group() as watch:
+        watch.start_soon(steer, fleet)
+        watch.start_soon(_leave_abandoned, fleet)
+        await fleet.wait()
+        watch.cancel_scope.cancel()
+    return fleet.status()
+
+
+class Steered(Protocol):
+    """What signals and orders act on: a fleet in this process, or one of processes."""
+
+    def quiet(self) -> None:
+        """Stop polling."""
+
+    def resume(self) -> None:
+        """Poll again."""
+
+    def drain(self) -> Awaitable[None]:
+        """Stop polling, finish, end."""
+        ...
+
+    def stop(self) -> Awaitable[None]:
+        """Cancel what runs, end."""
+        ...
+
+
+def enter(fleet: Steered, stage: Stage) -> None:
+    """Let a fleet enter a stage of its end."""
+    if stage is Stage.CANCEL:
+        fleet.stop()
+    else:
+        fleet.drain()
+
+
+def hush(fleet: Steered, is_quiet: bool) -> None:
+    """Let a fleet be quiet, or poll again."""
+    if is_quiet:
+        fleet.quiet()
+    else:
+        fleet.resume()
+
+
+async def steer_by(stages: SignalStages, fleet: Steered) -> None:
+    """Let a fleet do what signals say, until it is to end at once."""
+    await stages.follow(partial(enter, fleet), partial(hush, fleet))
+
+
+async def _leave_abandoned(fleet: Fleet) -> None:
+    """Exit although a function shields itself: the process was told to stop long ago."""
+    await fleet.abandoning.wait()
+    await anyio.sleep(ABANDON_SECONDS)
+    exit_now(EXIT_ABANDONED)
+
+
+def leave(status: FleetStatus) -> None:
+    """Return where everything was handed over and no thread is left; otherwise end the process."""
+    exit_status = 0 if status.is_everything_handed_over else EXIT_ABANDONED
+    if any(worker.threads for worker in status.workers):
+        # A thread that cannot be stopped would hold up an ordinary exit for as long as it runs.
+        exit_now(exit_status)
+    if exit_status:
+        sys.exit(exit_status)

@@ -1,0 +1,177 @@
+"""Give back the tasks of a process that died, for somebody else to have them at once."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from anyworker.conductor.client import ConductorClient
+from anyworker.conductor.models import Task
+from anyworker.configuration import Configuration
+from anyworker.context import now_ms
+from anyworker.errors import ConductorError, ConfigurationError, OutboxError
+from anyworker.events import Publisher
+from anyworker.fleet.fleet import WorkerStatus
+from anyworker.logs import fields_of
+from anyworker.policy.outcome import Draft, HandedBack, may_run_again, to_result
+from anyworker.runner.outbox.file import holding
+from anyworker.runner.outbox.listing import existing
+from anyworker.runner.polls.reclaiming import Reclaimed, tell_reclaimed
+from anyworker.runner.polls.searching import Search
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (0.1, 0.9, 1.0, 1.5, 2.0)
+"""Seconds before each search: a server may hold polls of the dead process for five, and give them tasks."""
+FAILURE_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each further search, as long as they fail."""
+LAST_SECONDS = 4.0
+"""How long all of it may take once the fleet ends."""
+SEARCHES_AT_ONCE = 8
+
+
+@attrs.define(eq=False)
+class Estate:
+    """What one worker of a dead process has left behind."""
+
+    worker: WorkerStatus
+    process: str
+    """What messages call the process."""
+    died: float
+    """Loop time."""
+    search: Search
+    settled: set[tuple[str, int]] = attrs.field(factory=set)
+    """Tasks that were seen to, by id and pollCount."""
+
+
+class Salvage:
+    """Look after the tasks of processes that died.
+
+    Whether a function had begun is not known, so that a task is given back only if it may run again.
+
+    Args:
+        configuration: The server.
+        publisher: Hears of the tasks.
+        outbox: The file of the processes' outbox, None if there is none.
+        draw: Draws jitter in [0, 1).
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        publisher: Publisher,
+        outbox: str | os.PathLike[str] | None,
+        draw: Callable[[], float],
+    ) -> None:
+        self._configuration = configuration
+        self._publisher = publisher
+        self._outbox = outbox
+        self._draw = draw
+        self._is_last = False
+        self._scopes: set[anyio.CancelScope] = set()
+
+    def hasten(self) -> None:
+        """Take no longer than a fleet that ends can wait."""
+        self._is_last = True
+        for scope in self._scopes:
+            scope.deadline = min(scope.deadline, anyio.current_time() + LAST_SECONDS)
+
+    async def give_back(self, process: str, workers: Sequence[WorkerStatus]) -> None:
+        """Give back what a process had that is certainly dead.
+
+        Workers whose id other processes may have, too, are left out.
+
+        Args:
+            process: What messages call it.
+            workers: What it said last of its workers.
+        """
+        died, limiter = anyio.current_time(), anyio.CapacityLimiter(SEARCHES_AT_ONCE)
+        own = [worker for worker in workers if worker.is_unique]
+        if not own:
+            return
+        with self._limited():
+            try:
+                async with ConductorClient(self._configuration) as client, anyio.create_task_group() as tasks:
+                    for worker in own:
+                        search = Search(client, worker.task_type, worker.domain, worker.worker_id)
+                        estate = Estate(worker, process, died, search)
+                        tasks.start_soon(self._settle, client, estate, limiter)
+            except (ConfigurationError, OSError) as error:
+                logger.warning("What %s had in hand cannot be given back: %s", process, error)
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            if self._is_last:
+                self.hasten()
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
+
+    async def _settle(self, client: ConductorClient, estate: Estate, limiter: anyio.CapacityLimiter) -> None:
+        failure: ConductorError | None = None
+        for number, pause in enumerate((*PAUSES, *FAILURE_PAUSES), 1):
+            if (number > len(PAUSES) and failure is None) or not estate.search.is_possible:
+                return
+            await anyio.sleep(pause * (1.0 + 0.2 * self._draw()))
+            failure = None
+            try:
+                async with limiter:
+                    await self._look(client, estate)
+            except ConductorError as error:
+                failure = error
+        if failure is not None:
+            text = "What %s had of %s in hand could not be found: %s"
+            logger.warning(text, estate.process, estate.worker.task_type, failure)
+
+    async def _look(self, client: ConductorClient, estate: Estate) -> None:
+        for task_id in await estate.search.candidates():
+            if await self._is_stored(task_id):
+                continue
+            task = await estate.search.confirmed(task_id)
+            if task is None or (task_id, task.poll_count) in estate.settled:
+                continue
+            if is_given_back := may_run_again(task):
+                draft = Draft.of(task, estate.worker.worker_id)
+                await client.update_task(to_result(HandedBack(), draft, now_ms=now_ms))
+            estate.settled.add((task_id, task.poll_count))
+            self._tell(task, estate, is_given_back=is_given_back)
+
+    async def _is_stored(self, task_id: str) -> bool:
+        """Return whether the outbox's file has the task's result."""
+        path = self._outbox
+        if path is None:
+            return False
+
+        def ask() -> bool:
+            with existing(path) as file:
+                return file.ask(holding(task_id))
+
+        try:
+            return await anyio.to_thread.run_sync(ask)
+        except OutboxError:
+            return False
+
+    def _tell(self, task: Task, estate: Estate, *, is_given_back: bool) -> None:
+        waited = anyio.current_time() - estate.died
+        logger.log(
+            logging.WARNING if is_given_back else logging.ERROR,
+            "Task %s (workflow %s, type %s) was in hand in %s when that died: %s",
+            task.task_id,
+            task.workflow_instance_id,
+            estate.worker.task_type,
+            estate.process,
+            f"given back after {waited:.2f} s"
+            if is_given_back
+            else f"left to its response timeout ({task.response_timeout_seconds} s), its definition allows "
+            "no further attempt",
+            extra=fields_of(task),
+        )
+        outcome: Reclaimed = "handed_back" if is_given_back else "left"
+        tell_reclaimed(self._publisher, task, estate.worker, outcome, waited)
