@@ -1,4 +1,4 @@
-"""The same workers by the official SDK: python official.py TASK_TYPE PROCESSES."""
+"""The same workers by the official SDK: python official.py TASK_TYPE PROCESSES BEGUN."""
 
 import asyncio
 import sys
@@ -7,10 +7,12 @@ from conductor.client.automator.task_handler import TaskHandler
 from conductor.client.configuration.configuration import Configuration
 from conductor.client.worker.worker import Worker
 
-TASK_TYPE, PROCESSES = sys.argv[1:]
+TASK_TYPE, PROCESSES, BEGUN = sys.argv[1:]
 
 
 async def work(seconds: float) -> str:
+    with open(BEGUN, "ab", buffering=0) as file:  # noqa: ASYNC230 - a byte
+        file.write(b".")
     await asyncio.sleep(seconds)
     return "done"
 
