@@ -1,7 +1,12 @@
 """What events have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+E = TypeVar("E", bound="TaskRunnerEvent")
 
 
 def _utc_now() -> datetime:
@@ -24,3 +29,13 @@ class TaskEvent(TaskRunnerEvent):
     task_id: str
     worker_id: str
     workflow_instance_id: str
+
+
+def made(kind: Callable[P, E], *_: P.args, **fields: P.kwargs) -> E:
+    """Return an event of a kind, as of now; its fields are given as to its class.
+
+    For those that every task has: the class itself, frozen, takes three times as long.
+    """
+    event = object.__new__(cast("type[E]", kind))
+    event.__dict__.update(fields, timestamp=_utc_now())
+    return event

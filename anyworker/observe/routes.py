@@ -3,6 +3,7 @@
 ROUTES = (
     "/tasks",
     "/tasks/update-v2",
+    "/tasks/search",
     "/tasks/search-v2",
     "/tasks/queue/sizes",
     "/tasks/queue/polldata",
@@ -19,6 +20,7 @@ ROUTES = (
     "/schema",
     "/schema/{name}/{version}",
     "/token",
+    "/version",
 )
 """All that the client asks for. Of two that fit, the one with fewer names comes first."""
 

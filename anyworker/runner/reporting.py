@@ -4,11 +4,12 @@ import logging
 import sys
 import traceback
 
-import anyio
+import anyio.lowlevel
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
+from anyworker.event_kinds import made
 from anyworker.events import (
     LeaseExtended,
     LeaseFailed,
@@ -44,6 +45,8 @@ class Reporter:
 
     def __init__(self, publisher: Publisher, task_type: str, worker_id: str) -> None:
         self._publish = publisher.publish
+        # As anyio.current_time(), which would look up twice for every task what kind of loop this is.
+        self._now = anyio.lowlevel.current_token().backend_class.current_time
         self._task_type = task_type
         self._worker_id = worker_id
         self._poll_failures = Streak()
@@ -63,7 +66,8 @@ class Reporter:
     def poll_started(self, count: int) -> None:
         """A poll for so many tasks is about to be sent."""
         if self._hears_poll_started:
-            self._publish(PollStarted(task_type=self._task_type, worker_id=self._worker_id, poll_count=count))
+            event = made(PollStarted, task_type=self._task_type, worker_id=self._worker_id, poll_count=count)
+            self._publish(event)
 
     def poll_completed(self, duration: float, received: int) -> None:
         """A poll was answered after so many seconds; it may end a streak of failures."""
@@ -72,7 +76,12 @@ class Reporter:
             logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
         if self._hears_poll_completed:
             self._publish(
-                PollCompleted(task_type=self._task_type, duration_ms=duration * 1000, tasks_received=received)
+                made(
+                    PollCompleted,
+                    task_type=self._task_type,
+                    duration_ms=duration * 1000,
+                    tasks_received=received,
+                )
             )
 
     def poll_failed(self, duration: float, error: ConductorError) -> None:
@@ -89,11 +98,12 @@ class Reporter:
     def execution_started(self, execution: Execution) -> None:
         """A function is about to be called."""
         if self._hears_started or self._hears_completed or self._hears_failure:
-            execution.started = anyio.current_time()
+            execution.started = self._now()
         if self._hears_started:
             task = execution.draft.task
             self._publish(
-                TaskExecutionStarted(
+                made(
+                    TaskExecutionStarted,
                     task_type=self._task_type,
                     task_id=task.task_id,
                     worker_id=self._worker_id,
@@ -255,12 +265,13 @@ class Reporter:
     def _completed(self, execution: Execution, parcel: Parcel) -> None:
         task = execution.draft.task
         self._publish(
-            TaskExecutionCompleted(
+            made(
+                TaskExecutionCompleted,
                 task_type=self._task_type,
                 task_id=task.task_id,
                 worker_id=self._worker_id,
                 workflow_instance_id=task.workflow_instance_id,
-                duration_ms=(anyio.current_time() - execution.started) * 1000,
+                duration_ms=(self._now() - execution.started) * 1000,
                 output_size_bytes=output_size(parcel.result, parcel.body),
             )
         )
@@ -276,7 +287,7 @@ class Reporter:
                 worker_id=self._worker_id,
                 workflow_instance_id=task.workflow_instance_id,
                 cause=cause,
-                duration_ms=(anyio.current_time() - execution.started) * 1000,
+                duration_ms=(self._now() - execution.started) * 1000,
             )
         )
 

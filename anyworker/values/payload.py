@@ -31,6 +31,8 @@ _CONTAINERS = frozenset({dict, list})
 _PLAIN_TYPES = frozenset({str, int, bool, NoneType})
 _GLANCE = 8
 """Members of an output that are looked at one by one rather than read back."""
+_SHORT = 1000
+"""Bytes of a result whose output is measured by encoding it once more: quicker than leaving it out."""
 _JSON_TYPES = _CONTAINERS | {str, int, float, bool, NoneType}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -95,6 +97,8 @@ def encode_result(result: TaskResult, *, output_limit: int | None = OUTPUT_LIMIT
 
 def output_size(result: TaskResult, body: bytes) -> int:
     """Return how many bytes of an encoded result are its output."""
+    if len(body) < _SHORT and _is_plain(result.output_data):
+        return len(_encode(result.output_data))
     return _sizes(result, body)[0]
 
 

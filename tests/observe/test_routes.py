@@ -10,6 +10,7 @@ from anyworker.observe.routes import ROUTES, route
     [
         ("/tasks", "/tasks"),
         ("/tasks/update-v2", "/tasks/update-v2"),
+        ("/tasks/search", "/tasks/search"),
         ("/tasks/poll/batch/update-v2", "/tasks/poll/batch/{taskType}"),
         ("/tasks/6f9c", "/tasks/{taskId}"),
         ("/tasks/6f9c/log", "/tasks/{taskId}/log"),
