@@ -14,6 +14,9 @@ _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+", re.ASCII)
 # Control characters and line separators would forge log lines, surrogates have no UTF-8.
 _NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_RATE = re.compile(r"([0-9]+)/([smh])", re.ASCII)
+RATE_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+"""Seconds, by the letter after the stroke."""
 _FLAGS = {
     "true": True,
     "1": True,
@@ -161,6 +164,29 @@ class Level(Kind):
         if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= logging.CRITICAL:
             raise ValueError(value)
         return int(number)
+
+
+@attrs.frozen
+class PerTime(Kind):
+    """A number of tasks in a second, a minute or an hour."""
+
+    @property
+    def accepted(self) -> str:
+        return f"a number of tasks, 1 to {SERVER_INT_MAX}, in a second, minute or hour: 100/s, 100/m or 100/h"
+
+    def parse(self, text: str) -> object:
+        return text
+
+    def check(self, value: object) -> object:
+        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        # The length comes first: int() refuses numbers of thousands of digits.
+        if (
+            match is None
+            or len(match[1]) > len(str(SERVER_INT_MAX))
+            or not 1 <= int(match[1]) <= SERVER_INT_MAX
+        ):
+            raise ValueError(value)
+        return f"{int(match[1])}/{match[2]}"
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import attrs
 
-from anyworker.option_kinds import Flag, Kind, Level, Millis, Seconds, Text, Whole, shown
+from anyworker.option_kinds import Flag, Kind, Level, Millis, PerTime, Seconds, Text, Whole, shown
 
 FIRST_POLL_TIMEOUT = 0.1
 """Seconds that the server holds the first polls of an adaptive ``poll_timeout``, as in the official SDK."""
@@ -113,6 +113,13 @@ OPTIONS = (
         "Longest time that one execution may take; None sets no limit.",
         is_optional=True,
     ),
+    Option(
+        "rate_limit",
+        PerTime(),
+        None,
+        "Most tasks that each process takes in any second, minute or hour; None sets no limit.",
+        is_optional=True,
+    ),
     Option("lease_extend_enabled", Flag(), False, "Extend the lease of tasks that run long."),
     Option("register_task_def", Flag(), False, "Register the task definition and its JSON schemas at start."),
     Option("overwrite_task_def", Flag(), True, "Let the registration replace a definition that exists."),
@@ -158,6 +165,7 @@ class Settings(TypedDict, total=False):
     poll_timeout: int | None
     idle_poll_timeout: int
     timeout: float | None
+    rate_limit: str | None
     lease_extend_enabled: bool
     register_task_def: bool
     overwrite_task_def: bool

@@ -53,6 +53,8 @@ class WorkerOptions:
     """None adapts, from ``FIRST_POLL_TIMEOUT`` to ``idle_poll_timeout``."""
     idle_poll_timeout: float
     timeout: float | None
+    rate_limit: str | None
+    """As ``100/s``, ``100/m`` or ``100/h``."""
     lease_extend_enabled: bool
     register_task_def: bool
     overwrite_task_def: bool
@@ -203,6 +205,7 @@ def startup_line(
         ),
         "lease_extend": str(options.lease_extend_enabled).lower(),
         "idle_poll_timeout": _millis(options.idle_poll_timeout) if poll_timeout is None else None,
+        "rate_limit": options.rate_limit,
         "mode": mode,
         "backend": backend,
         "sources": _outside_sources(options.sources),

@@ -52,6 +52,7 @@ class Worker:
     poll_timeout: int | None
     idle_poll_timeout: int
     timeout: float | None
+    rate_limit: str | None
     lease_extend_enabled: bool
     register_task_def: bool
     overwrite_task_def: bool

@@ -21,6 +21,7 @@ SEED_DEFAULTS = {
     "poll_timeout": None,
     "idle_poll_timeout": 1.0,
     "timeout": None,
+    "rate_limit": None,
     "lease_extend_enabled": False,
     "register_task_def": False,
     "overwrite_task_def": True,
@@ -101,6 +102,7 @@ TEXTS = {
     "poll_timeout": st.integers(0, 5000).map(str) | st.just(""),
     "idle_poll_timeout": st.integers(1, 5000).map(str),
     "timeout": st.sampled_from(["1", "2.5", ".5", " 7. ", ""]),
+    "rate_limit": st.sampled_from(["100/s", "1/m", "2147483647/h", " 007/s ", ""]),
     "output_warning_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
     "output_limit_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
     "forward_logs": st.sampled_from(["INFO", "error", "15", ""]),
@@ -207,6 +209,13 @@ def test_any_environment_is_resolved_or_refused_by_key(environ: dict[str, str]):
         ("timeout", "nan"),
         ("timeout", "inf"),
         ("timeout", "9" * 400),
+        ("rate_limit", "0/s"),
+        ("rate_limit", "-1/s"),
+        ("rate_limit", "100"),
+        ("rate_limit", "100/d"),
+        ("rate_limit", "1.5/s"),
+        ("rate_limit", "2147483648/s"),
+        ("rate_limit", "9" * 5000 + "/h"),
         ("domain", "a,b"),
         ("domain", "no_domain"),
         ("domain", " prod"),
@@ -386,6 +395,11 @@ def test_duplicates_are_reported_beside_bad_values():
 def test_same_worker_given_twice_runs_once():
     worker = Worker("greet", process_order)
     assert len(resolve_all([worker, worker], {}).workers) == 1
+
+
+def test_startup_line_tells_of_a_rate_limit():
+    (resolved,) = resolve_all([Worker("greet", process_order, rate_limit="100/s")], {}).workers
+    assert ", rate_limit=100/s, " in startup_line(resolved, pid=1, mode="async", backend="trio")
 
 
 def test_startup_line_is_the_seeds_with_more_at_its_end():

@@ -96,6 +96,7 @@ def test_every_option_is_kept():
         "poll_timeout": 0,
         "idle_poll_timeout": 5000,
         "timeout": 2.5,
+        "rate_limit": "100/s",
         "lease_extend_enabled": True,
         "register_task_def": True,
         "overwrite_task_def": False,

@@ -24,6 +24,7 @@ from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.planner import PollSettings
+from anyworker.policy.rates import Rate
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
 from anyworker.runner.calling.execution import Executor
@@ -256,6 +257,7 @@ def _runner(
             poll_interval=options.poll_interval,
             poll_timeout=options.poll_timeout,
             idle_poll_timeout=options.idle_poll_timeout,
+            rate=None if options.rate_limit is None else Rate.of(options.rate_limit),
         ),
         client=client,
         executor=executor,

@@ -14,6 +14,7 @@ import attrs
 
 from anyworker.option_table import FIRST_POLL_TIMEOUT
 from anyworker.policy.backoff import authorization_delay, empty_poll_delay, error_delay
+from anyworker.policy.rates import Rate, RateLimit
 
 LARGEST_BATCH = 64
 """Most tasks to ask for at once: what a Redis-backed server gives at most."""
@@ -62,6 +63,8 @@ class PollSettings:
     poll_timeout: float | None = None
     """The server-side wait; None lets it adapt from 0.1 s to ``idle_poll_timeout``."""
     idle_poll_timeout: float = 1.0
+    rate: Rate | None = None
+    """How many tasks may come in what time, None for any number."""
 
     @property
     def shortest_wait(self) -> float:
@@ -88,9 +91,12 @@ class Planner:
         self._settings = settings
         self._random = random
         self._server_wait = settings.shortest_wait
+        self._rate = RateLimit(settings.rate)
         self._is_fill_due = True
-        self._has_fill_out = False
-        self._has_wait_out = False
+        self._fill_out = 0
+        """Tasks asked for by the fill that is out, 0 if none is."""
+        self._wait_out = 0
+        """The same for the waiting poll."""
         self._empty_polls = 0
         self._next_wait = -math.inf
         self._failures = 0
@@ -120,7 +126,7 @@ class Planner:
             now: Loop time in seconds, never less than before.
             free: Slots that no task and no poll under way holds.
         """
-        is_poll_out = self._has_fill_out or self._has_wait_out
+        is_poll_out = bool(self._fill_out or self._wait_out)
         if self._is_draining:
             is_empty = free == self._settings.thread_count and not is_poll_out
             return Stop() if is_empty else Wait(math.inf)
@@ -128,25 +134,31 @@ class Planner:
             return Wait(math.inf)
         if now < self._failing_until:
             return Wait(self._failing_until)
-        return self._next_poll(now, free, is_poll_out=is_poll_out)
+        allowed = self._rate.allowed(now)
+        if not allowed:
+            return Wait(self._rate.opens_at())
+        return self._next_poll(now, int(min(free, allowed, LARGEST_BATCH)), is_poll_out=is_poll_out)
 
-    def _next_poll(self, now: float, free: int, *, is_poll_out: bool) -> Poll | Wait:
-        if self._is_fill_due and not self._has_fill_out:
+    def _next_poll(self, now: float, most: int, *, is_poll_out: bool) -> Poll | Wait:
+        if self._is_fill_due and not self._fill_out:
             self._is_fill_due = False
-            self._has_fill_out = True
-            return Poll(min(free, LARGEST_BATCH), 0.0, is_fill=True)
+            self._fill_out = most
+            self._rate.hold(most)
+            return Poll(most, 0.0, is_fill=True)
         if is_poll_out:
             return Wait(math.inf)
         if now < self._next_wait:
             return Wait(self._next_wait)
-        self._has_wait_out = True
         # A server that is not asked to wait does not hold a larger poll back either.
-        count = 1 if self._server_wait > 0 else min(free, LARGEST_BATCH)
+        self._wait_out = count = 1 if self._server_wait > 0 else most
+        self._rate.hold(count)
         return Poll(count, self._server_wait, is_fill=False)
 
     def polled(self, poll: Poll, received: int, now: float) -> None:
         """Take in that a poll was answered with so many tasks."""
         self._end(poll)
+        # What was not asked for is handed back.
+        self._rate.take(min(received, poll.count), now)
         self._failures = 0
         self._failing_until = -math.inf
         if received > 0:
@@ -184,6 +196,14 @@ class Planner:
             delay = error_delay(self._failures, self._random(), retry_after)
         self._failing_until = now + delay
 
+    def may_take(self, now: float) -> bool:
+        """Return whether a task may be taken that no poll under way has asked for."""
+        return not self._is_draining and self._rate.allowed(now) > 0
+
+    def took(self, now: float) -> None:
+        """Take in that such a task has come."""
+        self._rate.take(1, now)
+
     def slot_freed(self) -> None:
         """Take in that a result was accepted: its successor is often queued already."""
         self._is_fill_due = True
@@ -203,6 +223,8 @@ class Planner:
 
     def _end(self, poll: Poll) -> None:
         if poll.is_fill:
-            self._has_fill_out = False
+            self._rate.release(self._fill_out)
+            self._fill_out = 0
         else:
-            self._has_wait_out = False
+            self._rate.release(self._wait_out)
+            self._wait_out = 0

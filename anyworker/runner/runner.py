@@ -228,7 +228,10 @@ class Runner:
 
     def _take_back(self, task: Task, taken: float, children: anyio.abc.TaskGroup) -> bool:
         """Take a task in hand that a lost poll brought, or hand it back where nobody may run it here."""
-        may_run = self._slots.free > 0 and not self._planner.is_draining
+        now = anyio.current_time()
+        may_run = self._slots.free > 0 and self._planner.may_take(now)
+        if may_run:
+            self._planner.took(now)
         self._take_in_hand([task], self._slots.take(1) if may_run else [], children, taken)
         return may_run
 

@@ -1,6 +1,7 @@
 """The planner: single decisions by example, the whole of it as a state machine."""
 
 import math
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,10 @@ from anyworker.policy.planner import (
     Stop,
     Wait,
 )
+from anyworker.policy.rates import Rate
 
 
-def planner(thread_count: int = 10, poll_interval: float = 0.1, **options: float) -> Planner:
+def planner(thread_count: int = 10, poll_interval: float = 0.1, **options: Any) -> Planner:
     return Planner(PollSettings(thread_count, poll_interval, **options), lambda: 0.0)
 
 
@@ -173,6 +175,30 @@ def test_paused_worker_asks_for_nothing_and_polls_at_once_when_resumed() -> None
     assert subject.next(0.0, 10) == Poll(10, 0.0, is_fill=True)
 
 
+def test_poll_asks_for_no_more_than_the_rate_allows_and_the_next_one_waits_for_the_window() -> None:
+    subject = planner(rate=Rate(4, 60.0))
+    fill = sent(subject.next(0.0, 10))
+    assert fill.count == 4
+    assert subject.next(0.0, 6) == Wait(math.inf)
+    subject.polled(fill, 4, 1.0)
+    assert subject.next(1.0, 6) == Wait(61.0)
+    assert subject.next(61.0, 6) == Poll(4, 0.0, is_fill=True)
+
+
+def test_rate_counts_what_a_poll_brought_not_what_it_asked_for() -> None:
+    subject = planner(rate=Rate(4, 60.0))
+    subject.polled(sent(subject.next(0.0, 10)), 1, 0.0)
+    subject.polled(sent(subject.next(0.0, 9)), 1, 0.1)
+    assert sent(subject.next(0.1, 8)).count == 2
+
+
+def test_drained_worker_stops_although_its_rate_is_used_up() -> None:
+    subject = planner(rate=Rate(1, 3600.0))
+    subject.polled(sent(subject.next(0.0, 10)), 1, 0.0)
+    subject.drain()
+    assert subject.next(0.0, 10) == Stop()
+
+
 def test_drain_waits_for_the_poll_under_way_and_for_what_is_in_hand() -> None:
     subject = planner()
     poll = sent(subject.next(0.0, 10))
@@ -199,11 +225,16 @@ class Worker(RuleBasedStateMachine):
         thread_count=st.integers(1, 130),
         interval=st.floats(0.0, 2.0),
         poll_timeout=st.none() | st.floats(0.0, 5.0),
+        rate=st.none() | st.builds(Rate, st.integers(1, 100), st.sampled_from([1.0, 60.0])),
     )
-    def start(self, thread_count: int, interval: float, poll_timeout: float | None) -> None:
+    def start(
+        self, thread_count: int, interval: float, poll_timeout: float | None, rate: Rate | None
+    ) -> None:
         self.thread_count = thread_count
         self.interval = interval
-        self.subject = Planner(PollSettings(thread_count, interval, poll_timeout), lambda: 0.5)
+        self.rate = rate
+        self.taken: list[tuple[float, int]] = []
+        self.subject = Planner(PollSettings(thread_count, interval, poll_timeout, rate=rate), lambda: 0.5)
         self.now = 100.0
         self.in_hand = 0
         self.polls: list[Poll] = []
@@ -257,6 +288,7 @@ class Worker(RuleBasedStateMachine):
         poll = self.polls.pop(min(which, len(self.polls) - 1))
         received = round(poll.count * share)
         self.in_hand += received
+        self.taken.append((self.now, received))
         self.subject.polled(poll, received, self.now)
         self.has_failed_since_success = False
         self.changed()
@@ -302,6 +334,12 @@ class Worker(RuleBasedStateMachine):
     def never_holds_more_than_its_slots(self) -> None:
         if hasattr(self, "thread_count"):
             assert 0 <= self.in_hand + sum(poll.count for poll in self.polls) <= self.thread_count
+
+    @invariant()
+    def takes_no_more_than_its_rate_whatever_its_polls_bring(self) -> None:
+        if getattr(self, "rate", None) is not None:
+            window = [count for at, count in self.taken if at + self.rate.seconds > self.now]
+            assert sum(window) + sum(poll.count for poll in self.polls) <= self.rate.count
 
     def teardown(self) -> None:
         """After drain, once everything ends, the planner always stops."""
