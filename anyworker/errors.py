@@ -120,12 +120,11 @@ class CallCancelled(AnyworkerError):
 
 
 class ShutDown(AnyworkerError):
-    """A function was cancelled because its worker shut down, and its task may not run again."""
+    """A function was cancelled because its worker shut down, and its task may not be given back."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the worker shut down before the function ended; the definition allows no further attempt"
-        )
+    def __init__(self, why_not: str) -> None:
+        text = "the worker shut down before the function ended, and its task may not be given back: "
+        super().__init__(text + why_not)
 
 
 class DeliveryCancelled(AnyworkerError):

@@ -121,6 +121,14 @@ OPTIONS = (
         is_optional=True,
     ),
     Option("lease_extend_enabled", Flag(), False, "Extend the lease of tasks that run long."),
+    Option(
+        "restartable",
+        Flag(),
+        None,
+        "Whether a task whose function has begun may be given to another worker when this one shuts down or "
+        "dies; None: if the definition allows another attempt.",
+        is_optional=True,
+    ),
     Option("register_task_def", Flag(), False, "Register the task definition and its JSON schemas at start."),
     Option("overwrite_task_def", Flag(), True, "Let the registration replace a definition that exists."),
     Option(
@@ -167,6 +175,7 @@ class Settings(TypedDict, total=False):
     timeout: float | None
     rate_limit: str | None
     lease_extend_enabled: bool
+    restartable: bool | None
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool

@@ -56,6 +56,8 @@ class WorkerOptions:
     rate_limit: str | None
     """As ``100/s``, ``100/m`` or ``100/h``."""
     lease_extend_enabled: bool
+    restartable: bool | None
+    """None leaves it to the task's definition."""
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool

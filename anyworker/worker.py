@@ -54,6 +54,7 @@ class Worker:
     timeout: float | None
     rate_limit: str | None
     lease_extend_enabled: bool
+    restartable: bool | None
     register_task_def: bool
     overwrite_task_def: bool
     strict_schema: bool

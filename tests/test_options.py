@@ -23,6 +23,7 @@ SEED_DEFAULTS = {
     "timeout": None,
     "rate_limit": None,
     "lease_extend_enabled": False,
+    "restartable": None,
     "register_task_def": False,
     "overwrite_task_def": True,
     "strict_schema": False,
@@ -106,6 +107,7 @@ TEXTS = {
     "output_warning_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
     "output_limit_kb": st.integers(1, 2**31 - 1).map(str) | st.just(""),
     "forward_logs": st.sampled_from(["INFO", "error", "15", ""]),
+    "restartable": st.sampled_from(["true", "Off", "1", ""]),
 } | {
     option.name: st.sampled_from(["true", "FALSE", "1", "0", "Yes", "no", "on", "oFF"])
     for option in OPTIONS

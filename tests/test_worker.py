@@ -98,6 +98,7 @@ def test_every_option_is_kept():
         "timeout": 2.5,
         "rate_limit": "100/s",
         "lease_extend_enabled": True,
+        "restartable": False,
         "register_task_def": True,
         "overwrite_task_def": False,
         "strict_schema": True,

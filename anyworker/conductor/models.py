@@ -114,6 +114,13 @@ class PolledTaskDef(WireModel):
     concurrent_exec_limit: int | None = None
 
 
+class PolledStep(WireModel):
+    """What a worker can use of the workflow's step that comes with a task."""
+
+    retry_count: int | None = None
+    """Overrides the definition's; None where the workflow does not say."""
+
+
 class Task(WireModel):
     """One unit of work as a poll hands it out (the fields a worker can use)."""
 
@@ -156,6 +163,7 @@ class Task(WireModel):
     external_output_payload_storage_path: str | None = None
     sub_workflow_id: str | None = None
     task_definition: PolledTaskDef | None = None
+    workflow_task: PolledStep | None = None
 
 
 ResultStatus = Literal["IN_PROGRESS", "COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED"]

@@ -76,6 +76,8 @@ class WorkerStatus:
     """Why the last one failed."""
     is_unique: bool = False
     """Whether no other process polls under the worker id."""
+    restartable: bool | None = None
+    """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
     tasks: tuple[TaskStatus, ...] = ()
     """The oldest tasks in hand."""
 
@@ -265,6 +267,7 @@ def _status(runner: Runner) -> WorkerStatus:
         failing_since=runner.polls.failing_since,
         failure=runner.polls.failure,
         is_unique=identity.is_unique,
+        restartable=runner.restartable,
         tasks=tuple(_task(execution) for execution in runner.oldest(TASKS_SHOWN)),
     )
 

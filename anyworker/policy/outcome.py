@@ -145,11 +145,6 @@ class Draft:
         return max(self.task.poll_count - self.hand_backs, 1)
 
 
-def may_run_again(task: Task) -> bool:
-    """Return whether a task whose function has begun may be given to somebody else: it allows an attempt."""
-    return task.task_definition is None or task.retry_count < task.task_definition.retry_count
-
-
 def to_result(outcome: Sent, draft: Draft, *, now_ms: Callable[[], int]) -> TaskResult:
     """Return what the server is told.
 

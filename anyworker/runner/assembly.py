@@ -59,6 +59,7 @@ def executor_of(
         call=call,
         is_async=worker.is_async,
         timeout=options.timeout,
+        restartable=options.restartable,
         run_sync=run_sync,
         packer=Packer(
             worker.task_definition_name,

@@ -26,6 +26,10 @@ class Execution:
     """Loop time at which the function was called, where somebody wants to know."""
     thread_id: int | None = None
     """The thread in which a plain function runs, while it does."""
+    has_begun: bool = False
+    """Whether the function was ever called."""
+    entry: list[None] | None = None
+    """Of a thread to the function. It is taken out once: by the thread, or by whoever leaves the call."""
     is_left: bool = False
     """Whether nobody waits for the call any more."""
     is_abandoned: bool = False
@@ -55,10 +59,23 @@ class Execution:
             self.is_interrupted = True
             self.scope.cancel()
 
+    def enter(self) -> bool:
+        """Return, in its thread, whether the function may begin, and take note that it does."""
+        if not self._takes_entry():
+            return False
+        self.has_begun = True
+        return True
+
     def leave(self) -> None:
         """Wait for the call no longer. A thread that is in it goes on."""
         self.is_left = True
-        self.is_abandoned = self.thread_id is not None
+        self.is_abandoned = not self._takes_entry() and self.thread_id is not None
+
+    def _takes_entry(self) -> bool:
+        try:
+            return self.entry is not None and self.entry.pop() is None
+        except IndexError:  # the other one was faster: taking it out is atomic
+            return False
 
     def has_come_back(self, poll_count: int) -> bool:
         """Return whether a poll shows that the task was given back, although no answer has said so yet.

@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 import anyio
-import anyio.abc
+from anyio.abc import TaskGroup
 
 from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError
@@ -114,6 +114,11 @@ class Runner:
         return len(self._executor.leaks)
 
     @property
+    def restartable(self) -> bool | None:
+        """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
+        return self._executor.restartable
+
+    @property
     def is_paused(self) -> bool:
         """Whether it polls no more until `resume`."""
         return self._planner.is_paused
@@ -154,7 +159,7 @@ class Runner:
                         await self._plan(children, scope)
             beside.cancel_scope.cancel()
 
-    async def _plan(self, children: anyio.abc.TaskGroup, scope: anyio.CancelScope) -> None:
+    async def _plan(self, children: TaskGroup, scope: anyio.CancelScope) -> None:
         """Do what the planner says until it says stop, or until ``scope`` cuts off a late poll."""
         while True:
             match self._planner.next(anyio.current_time(), self._slots.free):
@@ -178,14 +183,14 @@ class Runner:
         self._changed = anyio.Event()
         self.wakeups += 1
 
-    async def _poll_beside(self, poll: Poll, slots: list[Slot], children: anyio.abc.TaskGroup) -> None:
+    async def _poll_beside(self, poll: Poll, slots: list[Slot], children: TaskGroup) -> None:
         try:
             with anyio.CancelScope() as scope:
                 await self._poll(PollUnderWay(poll, slots, scope), children)
         finally:
             self._changed.set()
 
-    async def _poll(self, under_way: PollUnderWay, children: anyio.abc.TaskGroup) -> None:
+    async def _poll(self, under_way: PollUnderWay, children: TaskGroup) -> None:
         poll, slots = under_way.poll, under_way.slots
         started = under_way.sent = anyio.current_time()
         try:
@@ -217,16 +222,14 @@ class Runner:
             for slot in slots:
                 self._slots.free_up(slot)
 
-    def _poll_failed(
-        self, under_way: PollUnderWay, error: ConductorError, children: anyio.abc.TaskGroup
-    ) -> None:
+    def _poll_failed(self, under_way: PollUnderWay, error: ConductorError, children: TaskGroup) -> None:
         now = anyio.current_time()
         self._reporter.poll_failed(now - under_way.sent, error)
         self._planner.poll_failed(under_way.poll, kind_of(error), now, asked_pause(error))
         if self._reclaimer.lost(under_way, error):
             children.start_soon(self._reclaimer.run, self._take_back, children)
 
-    def _take_back(self, task: Task, taken: float, children: anyio.abc.TaskGroup) -> bool:
+    def _take_back(self, task: Task, taken: float, children: TaskGroup) -> bool:
         """Take a task in hand that a lost poll brought, or hand it back where nobody may run it here."""
         now = anyio.current_time()
         may_run = self._slots.free > 0 and self._planner.may_take(now)
@@ -235,9 +238,7 @@ class Runner:
         self._take_in_hand([task], self._slots.take(1) if may_run else [], children, taken)
         return may_run
 
-    def _take_in_hand(
-        self, tasks: list[Task], slots: list[Slot], children: anyio.abc.TaskGroup, now: float
-    ) -> None:
+    def _take_in_hand(self, tasks: list[Task], slots: list[Slot], children: TaskGroup, now: float) -> None:
         self._keeper.took(tasks, now)
         for task in tasks:
             if self._settlement.is_repeated(task) or self._reclaimer.has_taken_back(task):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.virtual_time
 DEAD = "host-1-dead"
 
 
-def status(worker_id: str = DEAD, *, is_unique: bool = True) -> WorkerStatus:
+def status(worker_id: str = DEAD, *, is_unique: bool = True, restartable: bool | None = None) -> WorkerStatus:
     return WorkerStatus(
         task_type="work",
         domain=None,
@@ -40,6 +40,7 @@ def status(worker_id: str = DEAD, *, is_unique: bool = True) -> WorkerStatus:
         failing_since=None,
         failure=None,
         is_unique=is_unique,
+        restartable=restartable,
     )
 
 
@@ -113,6 +114,20 @@ async def test_task_that_may_not_run_again_is_named_and_left(caplog: pytest.LogC
     assert [event.outcome for event in play.events] == ["left"]
     assert f"Task {task.task_id} " in caplog.text
     assert "response timeout (77 s)" in caplog.text
+
+
+@pytest.mark.parametrize("restartable", [True, False])
+async def test_worker_says_more_than_the_definition(
+    restartable: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene() as play:
+        task = await play.held(retry_count=0 if restartable else 3)
+        await play.give_back(status(restartable=restartable))
+        assert (await play.client.get_task(task.task_id)).status == (
+            "SCHEDULED" if restartable else "IN_PROGRESS"
+        )
+    assert [event.outcome for event in play.events] == ["handed_back" if restartable else "left"]
+    assert ("restartable=False" in caplog.text) is not restartable
 
 
 async def test_tasks_of_the_living_and_of_shared_ids_are_left_alone() -> None:

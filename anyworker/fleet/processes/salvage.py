@@ -17,7 +17,8 @@ from anyworker.errors import ConductorError, ConfigurationError, OutboxError
 from anyworker.events import Publisher
 from anyworker.fleet.fleet import WorkerStatus
 from anyworker.logs import fields_of
-from anyworker.policy.outcome import Draft, HandedBack, may_run_again, to_result
+from anyworker.policy.again import why_not_again
+from anyworker.policy.outcome import Draft, HandedBack, to_result
 from anyworker.runner.outbox.file import holding
 from anyworker.runner.outbox.listing import existing
 from anyworker.runner.polls.reclaiming import Reclaimed, tell_reclaimed
@@ -137,11 +138,12 @@ class Salvage:
             task = await estate.search.confirmed(task_id)
             if task is None or (task_id, task.poll_count) in estate.settled:
                 continue
-            if is_given_back := may_run_again(task):
+            why_not = why_not_again(task, estate.worker.restartable)
+            if why_not is None:
                 draft = Draft.of(task, estate.worker.worker_id)
                 await client.update_task(to_result(HandedBack(), draft, now_ms=now_ms))
             estate.settled.add((task_id, task.poll_count))
-            self._tell(task, estate, is_given_back=is_given_back)
+            self._tell(task, estate, why_not)
 
     async def _is_stored(self, task_id: str) -> bool:
         """Return whether the outbox's file has the task's result."""
@@ -158,20 +160,20 @@ class Salvage:
         except OutboxError:
             return False
 
-    def _tell(self, task: Task, estate: Estate, *, is_given_back: bool) -> None:
+    def _tell(self, task: Task, estate: Estate, why_not: str | None) -> None:
+        """Tell that a task was given back, or why not."""
         waited = anyio.current_time() - estate.died
         logger.log(
-            logging.WARNING if is_given_back else logging.ERROR,
+            logging.WARNING if why_not is None else logging.ERROR,
             "Task %s (workflow %s, type %s) was in hand in %s when that died: %s",
             task.task_id,
             task.workflow_instance_id,
             estate.worker.task_type,
             estate.process,
             f"given back after {waited:.2f} s"
-            if is_given_back
-            else f"left to its response timeout ({task.response_timeout_seconds} s), its definition allows "
-            "no further attempt",
+            if why_not is None
+            else f"left to its response timeout ({task.response_timeout_seconds} s): {why_not}",
             extra=fields_of(task),
         )
-        outcome: Reclaimed = "handed_back" if is_given_back else "left"
+        outcome: Reclaimed = "handed_back" if why_not is None else "left"
         tell_reclaimed(self._publisher, task, estate.worker, outcome, waited)

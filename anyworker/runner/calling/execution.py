@@ -17,6 +17,7 @@ from anyworker.conductor.models import Task, TaskResult
 from anyworker.context import TimeLimit
 from anyworker.errors import ConversionError, ExecutionTimeout, ShutDown
 from anyworker.logs import fields_of
+from anyworker.policy.again import why_not_again
 from anyworker.policy.cancellation import (
     Draining,
     LeaseLost,
@@ -33,7 +34,6 @@ from anyworker.policy.outcome import (
     Sent,
     Terminal,
     failure,
-    may_run_again,
 )
 from anyworker.runner.calling.blocking import Blocking
 from anyworker.runner.calling.isolation import in_context
@@ -78,6 +78,8 @@ class Executor:
     run_sync: RunSync
     packer: Packer
     """Makes the results ready for the wire."""
+    restartable: bool | None = None
+    """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
     resources: Mapping[str, Any] = attrs.field(factory=dict)
     """What the process's lifespan yielded, for the functions' context."""
     log_level: int | None = None
@@ -132,11 +134,17 @@ class Executor:
                 return Failed(str(overdue), overdue)
             case Draining() | None if execution.is_abandoned:
                 return Abandoned()
-            case Draining() | None if may_run_again(execution.draft.task):
-                return HandedBack()
             case Draining() | None:
-                ended = ShutDown()
-                return Failed(str(ended), ended)
+                return self._drained(execution)
+
+    def _drained(self, execution: Execution) -> HandedBack | Failed:
+        """Return the outcome of a call that was cancelled because the worker ends."""
+        if not execution.has_begun:
+            return HandedBack()
+        if (why := why_not_again(execution.draft.task, self.restartable)) is None:
+            return HandedBack()
+        ended = ShutDown(why)
+        return Failed(str(ended), ended)
 
     def ended(self, execution: Execution, outcome: Outcome | None) -> Outcome:
         """Return the outcome of a call that was cancelled, whatever it came to: None if to nothing."""
@@ -215,6 +223,7 @@ class Executor:
         context = surroundings.run(task_context.enter, execution.draft, limit, self.resources, self.log_level)
         try:
             if self.is_async:
+                execution.has_begun = True
                 coroutine: Any = surroundings.run(self.function, *positional, **named)
                 value = await in_context(surroundings, coroutine, partial(self.blocking.noticed, execution))
             else:
@@ -242,13 +251,13 @@ class Executor:
 
     async def _in_thread(self, execution: Execution, function: Callable[[], object]) -> "_Returned":
         returned = _Returned()
+        execution.entry = [None]
 
         def call() -> None:
             execution.thread_id = thread_id = threading.get_ident()
             self.threads.add(thread_id)
             try:
-                # Either this thread sees that it came too late, or `leave` sees this thread.
-                if not execution.is_left:
+                if execution.enter():
                     returned.value = function()
             except BaseException as error:  # noqa: BLE001 - the boundary to user functions
                 returned.error = error

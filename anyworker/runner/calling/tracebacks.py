@@ -3,7 +3,7 @@
 import traceback
 from pathlib import Path
 
-_OWN_CODE = str(Path(__file__).parents[1])
+_OWN_CODE = str(Path(__file__).parents[2])
 
 TRACEBACK_LIMIT = 20_000
 """Characters of a traceback that go to a task's log."""

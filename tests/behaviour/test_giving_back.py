@@ -1,0 +1,137 @@
+"""The end of grace: which tasks are given back, and which fail."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+from stage import Stage, stage
+
+from anyworker import Task, Worker, get_task_context
+from anyworker.client import TaskDef, WorkflowDef, WorkflowTask
+from anyworker.middleware import CallNext
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def define(play: Stage, *, defined: int = 3, in_step: int | None = None) -> None:
+    """Register a workflow of one task, with the attempts of its definition and of the workflow's step."""
+    await play.client.register_task_defs([TaskDef(name="work", retry_count=defined, retry_delay_seconds=0)])
+    step = WorkflowTask(
+        name="work",
+        task_reference_name="it",
+        retry_count=in_step,
+        input_parameters={"text": "${workflow.input.text}"},
+    )
+    await play.client.register_workflow_def(WorkflowDef(name="flow", tasks=[step]), overwrite=True)
+
+
+async def stopped(play: Stage, input: dict[str, Any] | None = None) -> list[Task]:
+    """Stop while a task is in hand; return the workflow's tasks."""
+    workflow_id = await play.start(input)
+    await anyio.sleep(3)
+    assert play.fleet.status().workers[0].in_hand == 1
+    await play.fleet.stop()
+    assert play.fleet.status().is_everything_handed_over
+    return (await play.client.get_workflow(workflow_id)).tasks
+
+
+@pytest.mark.parametrize(
+    ("restartable", "defined", "in_step", "status"),
+    [
+        (None, 1, None, "SCHEDULED"),
+        (None, 0, None, "FAILED"),
+        (None, 3, 0, "FAILED"),
+        (None, 0, 3, "SCHEDULED"),
+        (True, 0, None, "SCHEDULED"),
+        (True, 3, 0, "SCHEDULED"),
+        (False, 3, None, "FAILED"),
+        (False, 0, 3, "FAILED"),
+    ],
+)
+async def test_task_whose_function_has_begun_is_given_back_if_it_may_run_again(
+    restartable: bool | None, defined: int, in_step: int | None, status: str
+) -> None:
+    async def work() -> None:
+        get_task_context().set_output({"step": 1})
+        get_task_context().add_log("was here")
+        await anyio.sleep_forever()
+
+    async with stage(Worker("work", work, restartable=restartable), inline=True) as play:
+        await define(play, defined=defined, in_step=in_step)
+        first, *_ = await stopped(play)
+    [update] = [json.loads(seen.body) for seen in play.tap.updates()]
+    assert first.status == status
+    assert first.output_data["step"] == 1
+    assert update["logs"][0]["log"] == "was here"
+    if status == "FAILED":
+        why = "restartable=False" if restartable is False else "no further attempt"
+        assert "shut down" in (first.reason_for_incompletion or "")
+        assert why in (first.reason_for_incompletion or "")
+    else:
+        assert (update["status"], update.get("callbackAfterSeconds", 0)) == ("IN_PROGRESS", 0)
+
+
+async def test_environment_says_whether_a_task_may_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONDUCTOR_WORKER_WORK_RESTARTABLE", "no")
+    async with stage(Worker("work", anyio.sleep_forever, restartable=True), inline=True) as play:
+        await define(play)
+        tasks = await stopped(play)
+    assert [task.status for task in tasks] == ["FAILED", "SCHEDULED"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+async def test_task_whose_function_has_not_begun_is_always_given_back(kind: str) -> None:
+    """Its input is still being converted, which large ones are aside of the event loop."""
+    calls: list[str] = []
+
+    async def later(function: Any) -> Any:
+        await anyio.sleep(60)
+        return function()
+
+    def plain(text: str) -> None:
+        calls.append(text)
+
+    async def coroutine(text: str) -> None:
+        calls.append(text)
+
+    worker = Worker("work", plain if kind == "plain" else coroutine, restartable=False)
+    async with stage(worker, run_sync=later) as play:
+        await define(play, defined=0)
+        [task] = await stopped(play, {"text": "x" * 2_000_000})
+    assert task.status == "SCHEDULED"
+    assert calls == []
+
+
+async def test_plain_function_that_has_no_thread_yet_has_not_begun() -> None:
+    held: list[Callable[[], Any]] = []
+
+    async def later(function: Callable[[], Any]) -> Any:
+        held.append(function)
+        await anyio.sleep_forever()
+
+    calls: list[int] = []
+    async with stage(Worker("work", lambda: calls.append(1), restartable=False), run_sync=later) as play:
+        await define(play, defined=0)
+        [task] = await stopped(play)
+    assert task.status == "SCHEDULED"
+    # The thread comes too late, when somebody else has the task.
+    held[0]()
+    assert calls == []
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+async def test_middleware_that_has_not_called_on_has_not_begun_the_function(is_before: bool) -> None:
+    async def wait(call_next: CallNext, task: Task) -> Any:
+        if is_before:
+            await anyio.sleep_forever()
+        outcome = await call_next(task)
+        await anyio.sleep_forever()
+        return outcome
+
+    worker = Worker("work", lambda: 1, restartable=False)
+    async with stage(worker, middleware=[wait], inline=True) as play:
+        await define(play, defined=0)
+        [task] = await stopped(play)
+    assert task.status == ("SCHEDULED" if is_before else "FAILED")
