@@ -111,6 +111,8 @@ class FleetStatus:
     workers: tuple[WorkerStatus, ...]
     processes: tuple[ProcessStatus, ...] = ()
     """Its processes' places, none where it runs in this one."""
+    was_cut_short: bool = False
+    """Whether a process was ended while it still imported its workers."""
 
     @property
     def is_everything_handed_over(self) -> bool:

@@ -2,22 +2,19 @@
 
 import contextlib
 import logging
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
 from anyworker.configuration import Configuration
 from anyworker.errors import AnyworkerError, ConfigurationError
 from anyworker.events import Listener
-from anyworker.fleet.control.signals import SignalStages
+from anyworker.fleet.control.importing import load_by_signals
 from anyworker.fleet.control.steering import leave
-from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import, is_imported_again
-from anyworker.fleet.processes.processes import Processes, checked, supervise, supervisor_of
+from anyworker.fleet.processes.processes import Processes, checked, supervisor_of
+from anyworker.fleet.processes.thread import SupervisorThread
 from anyworker.fleet.references import pack
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
@@ -28,9 +25,7 @@ from anyworker.runner.calling.wrapping import Middleware
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
+    from anyworker.fleet.processes.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +33,11 @@ logger = logging.getLogger(__name__)
 class TaskHandler:
     """Start processes with workers, keep them going, stop them: ``with TaskHandler(...) as handler:``.
 
-    Methods block and may be called from any thread. In the main thread, from the start to the end of the
-    processes, signals act as for `anyworker.run`; in another thread none are touched. Leaving the ``with``
-    block stops the processes. After they have ended they can be started again.
+    Methods block and may be called from any thread. In the main thread, while modules are imported and from
+    the start to the end of the processes, signals act as for `anyworker.run`; in another thread none are
+    touched. A program that waits for something else gets the first of them when the processes have ended:
+    as KeyboardInterrupt, by a handler of its own, or else as SystemExit. Leaving the ``with`` block stops
+    the processes. After they have ended they can be started again.
 
     Args:
         workers: Workers, decorated functions or class-based workers; by default all that are registered.
@@ -52,6 +49,8 @@ class TaskHandler:
         event_listeners: Objects with methods of `TaskRunnerEventsListener`; each process gets a copy.
         monitor_processes: False leaves processes that die or do not answer as they are.
         restart_on_failure: False leaves processes that die as they are.
+        monitor_interval_seconds: Seconds after which each process says how it is, again and again; that one
+            has died is noticed at once.
         restart_backoff_seconds: Seconds before the first restart in a row; see `anyworker.policy.restarts`.
         restart_backoff_max_seconds: Seconds before any restart, at most.
         restart_max_attempts: Restarts in a row; 0 for any number.
@@ -82,6 +81,7 @@ class TaskHandler:
         *,
         monitor_processes: bool = True,
         restart_on_failure: bool = True,
+        monitor_interval_seconds: float = 1.0,
         restart_backoff_seconds: float = 0.25,
         restart_backoff_max_seconds: float = 30.0,
         restart_max_attempts: int = 0,
@@ -104,6 +104,7 @@ class TaskHandler:
             "max_rss_mb": max_rss_mb,
         }
         delays = {
+            "monitor_interval_seconds": monitor_interval_seconds,
             "restart_backoff_seconds": restart_backoff_seconds,
             "restart_backoff_max_seconds": restart_backoff_max_seconds,
         }
@@ -130,19 +131,17 @@ class TaskHandler:
                 "has_restarts": monitor_processes and restart_on_failure,
                 "restart_unit": restart_backoff_seconds,
                 "restart_ceiling": restart_backoff_max_seconds,
+                "beat_seconds": monitor_interval_seconds,
             },
         }
-        load_all(import_modules or ())
+        self._was_told_to_end = load_by_signals(import_modules or ())
         chosen = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
         self.workers = tuple(resolved.worker for resolved in chosen)
         """Those that run."""
         if not is_imported_again():
             pack(self._settings, self.workers)  # what no other process can get is said at once
         self._supervisor: Supervisor | None = None
-        self._stages: SignalStages | None = None
-        self._portal: BlockingPortal | None = None
-        self._resources = contextlib.ExitStack()
-        self._outcome: Future[SupervisorStatus] | None = None
+        self._thread: SupervisorThread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -158,24 +157,22 @@ class TaskHandler:
     def start_processes(self) -> None:
         """Start the processes and return; they begin to poll as soon as they have imported their workers.
 
+        Where a signal asked to end while modules were imported, nothing is started.
+
         Raises:
             ConfigurationError: Something does not exist outside of this process; all of it is named. Or the
                 port of the metrics is taken.
             AnyworkerError: They have been started already.
         """
         end_import()
-        if self._portal is not None:
+        if self._was_told_to_end:
+            logger.info("A signal came while modules were imported: no process is started")
+            return
+        if self._thread is not None:
             raise AnyworkerError("the processes have been started already; stop_processes() first")
-        supervisor = supervisor_of(self.workers, settings=self._settings, **self._division)
-        with contextlib.ExitStack() as resources:
-            is_main = threading.current_thread() is threading.main_thread()
-            stages = resources.enter_context(SignalStages()) if is_main else None
-            portal = resources.enter_context(
-                start_blocking_portal(self._division["backend"], self._division["backend_options"])
-            )
-            self._outcome, _ = portal.start_task(supervise, supervisor, stages)
-            self._supervisor, self._stages, self._portal = supervisor, stages, portal
-            self._resources = resources.pop_all()
+        self._supervisor = supervisor_of(self.workers, settings=self._settings, **self._division)
+        backend, options = self._division["backend"], self._division["backend_options"]
+        self._thread = SupervisorThread(self._supervisor, backend, options)
 
     def join_processes(self) -> None:
         """Wait until the processes have ended, by a signal or by `stop_processes` in another thread.
@@ -184,35 +181,33 @@ class TaskHandler:
             ConfigurationError: A process could not start, and the others were stopped for that.
             SystemExit: A signal ended them, and a result or a task had to be abandoned; the code is 4.
         """
-        if self._outcome is None:
+        if (thread := self._thread) is None:
             return
-        outcome, stages = self._outcome, self._stages
         try:
-            status = outcome.result()
+            status = thread.wait()
         finally:
-            self._close()
-        if stages is not None and stages.signum is not None:
-            leave(status)
+            self._thread = None
+        if thread.stages is not None and thread.stages.signum is not None:
+            leave(status, thread.stages)
 
     def stop_processes(self) -> None:
         """Let the processes finish what they run within the grace, and wait until they have ended."""
-        if self._portal is None or self._outcome is None or self._supervisor is None:
+        if (thread := self._thread) is None:
             return
-        if not self._outcome.done():
-            self._portal.call(self._supervisor.drain)
+        thread.tell(thread.supervisor.drain)
         with contextlib.suppress(ConfigurationError):
-            self._outcome.result()
-        self._close()
+            thread.wait()
+        self._thread = None
 
     def quiet(self) -> None:
         """Stop polling; what runs goes on, until `resume` or `stop_processes`."""
-        if self._portal is not None and self._supervisor is not None:
-            self._portal.call(self._supervisor.quiet)
+        if (thread := self._thread) is not None:
+            thread.tell(thread.supervisor.quiet)
 
     def resume(self) -> None:
         """Poll again."""
-        if self._portal is not None and self._supervisor is not None:
-            self._portal.call(self._supervisor.resume)
+        if (thread := self._thread) is not None:
+            thread.tell(thread.supervisor.resume)
 
     def is_healthy(self) -> bool:
         """Return whether there is a living process in every place."""
@@ -222,22 +217,32 @@ class TaskHandler:
     def get_worker_process_status(self) -> list[dict[str, Any]]:
         """Return for each process ``worker``, ``pid``, ``alive``, ``exitcode`` and ``restart_count``."""
         if self._supervisor is None:
-            return []
+            types = [worker.task_definition_name for worker in self.workers]
+            processes = self._division["processes"]
+            places = types if processes == "per-worker" else [", ".join(types)] * processes
+            return [_described(place) for place in places]
         return [
-            {
-                "worker": process.task_types,
-                "pid": process.pid,
-                "alive": process.is_alive,
-                "exitcode": process.exit_status,
-                "restart_count": process.restarts,
-            }
+            _described(
+                process.task_types, process.pid, process.is_alive, process.exit_status, process.restarts
+            )
             for process in self._supervisor.status().processes
         ]
 
-    def _close(self) -> None:
-        """Give back the thread and the signals, once the processes have ended."""
-        self._resources.close()
-        self._portal = self._stages = self._outcome = None
+
+def _described(
+    worker: str,
+    pid: int | None = None,
+    is_alive: bool = False,
+    exit_status: int | None = None,
+    restarts: int = 0,
+) -> dict[str, Any]:
+    return {
+        "worker": worker,
+        "pid": pid,
+        "alive": is_alive,
+        "exitcode": exit_status,
+        "restart_count": restarts,
+    }
 
 
 def _chosen(workers: Iterable[object] | object | None, is_scanned: bool | None) -> Sequence[object]:

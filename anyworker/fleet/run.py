@@ -103,6 +103,7 @@ def run(
         "outbox": outbox,
     }
     with SignalStages() as stages:
+        stages.is_awaited = True
         try:
             check_settings(backend, options, processes, upkeep)
             with stages.importing():
@@ -123,7 +124,7 @@ def run(
             for problem in error.problems:
                 logger.error("Cannot start: %s", problem)  # noqa: TRY400 - the problem says all
             sys.exit(EXIT_COULD_NOT_START)
-        leave(status)
+        leave(status, stages)
 
 
 def _in_this_process(

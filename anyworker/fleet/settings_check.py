@@ -14,6 +14,7 @@ _COUNTS = {
     "max_tasks_per_process": "whole number, 1 or more",
 }
 _RECYCLING = {"max_tasks_per_process", "max_rss_mb"}
+_NEVER_NONE = {"monitor_interval_seconds", "restart_backoff_seconds", "restart_backoff_max_seconds"}
 
 
 def check_backend(backend: str, backend_options: Mapping[str, Any]) -> None:
@@ -52,8 +53,10 @@ def check_settings(
         )
     for name, value in upkeep.items():
         is_right = _is_count(value) if name in _COUNTS else _is_positive(value)
-        if value is not None and not is_right:
-            problems.append(f"{name}={value!r}: expected a {_COUNTS.get(name, 'number above 0')}, or None")
+        may_be_none = name not in _NEVER_NONE
+        if not (is_right or (value is None and may_be_none)):
+            expected = _COUNTS.get(name, "number above 0") + (", or None" if may_be_none else "")
+            problems.append(f"{name}={value!r}: expected a {expected}")
         elif value is not None and processes == 1 and name in _RECYCLING and not is_supervised:
             problems.append(
                 f"{name}={value!r}: has no effect with processes=1; use 2 or more, or 'per-worker'"

@@ -143,7 +143,7 @@ def late() -> None: ...
 def test_signals_while_processes_import_their_workers(
     backend: str, count: int, server: Server, tmp_path: Path
 ) -> None:
-    """The first lets them end their import, and nothing begins; the second kills them."""
+    """The first lets them end their import, and nothing begins; the second kills them, and is told of."""
     (tmp_path / "late.py").write_text(SLOW_IMPORT)
     code = "anyworker.run(processes=2, backend=sys.argv[1], import_modules=['late'])"
     seconds = "1.5" if count == 1 else "60"
@@ -155,7 +155,7 @@ def test_signals_while_processes_import_their_workers(
             process.send(TERM)
             if number == 0:
                 process.await_output("Draining 2 processes")
-        assert process.end() == 0
+        assert process.end() == (0 if count == 1 else 128 + TERM)
         until(lambda: not any(map(is_alive, pids)))
     assert server.last_poll("late") == 0
 
@@ -206,14 +206,20 @@ if __name__ == "__main__":
         until(lambda: not any(map(is_alive, pids)))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("way", ["command", "module", "handler"])
-def test_command_and_handler_take_signals_as_run_does(way: str, server: Server, tmp_path: Path) -> None:
-    code = "with anyworker.TaskHandler(import_modules=['workers'], processes=2) as handler:\n"
-    code += "    handler.start_processes()\n    handler.join_processes()\n"
+def test_command_and_handler_take_signals_as_run_does(
+    way: str, backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = (
+        "with anyworker.TaskHandler(import_modules=['workers'], processes=2, backend=sys.argv[1]) as handler:"
+    )
+    code += "\n    handler.start_processes()\n    handler.join_processes()\n"
+    run = ["run", "workers", "--processes", "2", "--backend", backend]
     command = {
-        "command": ["-c", "from anyworker.cli import main; main()", "run", "workers", "--processes", "2"],
-        "module": ["-m", "anyworker", "run", "workers", "--processes", "2"],
-        "handler": ["main.py"],
+        "command": ["-c", "from anyworker.cli import main; main()", *run],
+        "module": ["-m", "anyworker", *run],
+        "handler": ["main.py", backend],
     }[way]
     with fleet(server, tmp_path, code, command=command) as process:
         assert len(children(process)) == 2

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from fleet_rig import WORKER, children, script, statuses, until
@@ -162,10 +163,24 @@ def test_handler_refuses_what_no_other_process_can_get() -> None:
         TaskHandler([Worker("any", print)], processes=0)
     with pytest.raises(ConfigurationError, match="restart_backoff_seconds=-1"):
         TaskHandler([Worker("any", print)], restart_backoff_seconds=-1, processes=1, max_rss_mb=500)
+    with pytest.raises(ConfigurationError, match=r"monitor_interval_seconds=None: expected a number above 0$"):
+        TaskHandler([Worker("any", print)], monitor_interval_seconds=None)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ConfigurationError, match="no workers"):
         TaskHandler()
     with pytest.raises(ConfigurationError, match="scan_for_annotated_workers"):
         TaskHandler(scan_for_annotated_workers=False)
+
+
+@pytest.mark.parametrize(("processes", "places"), [("per-worker", ["one", "two"]), (2, ["one, two"] * 2)])
+def test_handler_that_has_not_started_has_empty_places(
+    processes: int | Literal["per-worker"], places: list[str]
+) -> None:
+    handler = TaskHandler([Worker("one", print), Worker("two", print)], processes=processes)
+    assert not handler.is_healthy()
+    assert handler.get_worker_process_status() == [
+        {"worker": place, "pid": None, "alive": False, "exitcode": None, "restart_count": 0}
+        for place in places
+    ]
 
 
 def test_worker_may_use_what_is_defined_behind_the_handler(server: Server, tmp_path: Path) -> None:

@@ -246,3 +246,44 @@ async def test_follow_leaves_the_wakeup_descriptor_as_it_was() -> None:
     after = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(after, warn_on_full_buffer=False)
     assert after == before
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_released_signal_comes_as_it_would_have(signum: signal.Signals) -> None:
+    with SignalStages() as stages:
+        signal.raise_signal(signum)
+        with pytest.raises(KeyboardInterrupt if signum is signal.SIGINT else SystemExit) as caught:
+            stages.release(4)
+        assert signum is signal.SIGINT or caught.value.args == (4,)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_released_signal_comes_to_the_program_s_own_handler_and_so_do_later_ones() -> None:
+    heard: list[int] = []
+    signal.signal(signal.SIGTERM, lambda signum, _: heard.append(signum))
+    with SignalStages() as stages:
+        stages.release(0)
+        assert heard == []
+        signal.raise_signal(signal.SIGTERM)
+        assert heard == [signal.SIGTERM]
+        assert stages.stage is Stage.NONE
+
+
+def test_signal_is_released_when_the_last_of_several_lets_it_go() -> None:
+    with SignalStages() as first, SignalStages() as second:
+        signal.raise_signal(signal.SIGINT)
+        second.release(0)
+        signal.raise_signal(signal.SIGTERM)
+        assert (first.stage, second.stage) == (Stage.CANCEL, Stage.DRAIN)
+        with pytest.raises(KeyboardInterrupt):
+            first.release(0)
+
+
+def test_main_thread_that_waits_for_the_end_gets_no_released_signal() -> None:
+    with SignalStages() as stages:
+        stages.is_awaited = True
+        signal.raise_signal(signal.SIGTERM)
+        stages.release(0)
+        signal.raise_signal(signal.SIGTERM)
+        assert stages.stage is Stage.DRAIN

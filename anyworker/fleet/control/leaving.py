@@ -4,10 +4,13 @@ import _thread  # threading.Thread.start takes locks that the code under a signa
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import NoReturn
+
+logger = logging.getLogger(__name__)
 
 _FAREWELL_SECONDS = 0.5
 """How long a forced exit waits for its log line, and again for what is flushed."""
@@ -28,6 +31,17 @@ def exit_now(status: int) -> NoReturn:
         )
     finally:
         os._exit(status)
+
+
+def exit_for_third(signum: signal.Signals) -> NoReturn:
+    """End the process as the third signal asks for, with status 128 + its number."""
+    status = 128 + signum
+    try:
+        run_beside(
+            [lambda: logger.critical("third signal (%s): leaving with status %d", signum.name, status)]
+        )
+    finally:
+        exit_now(status)
 
 
 def _log_handlers() -> list[logging.Handler]:

@@ -20,7 +20,8 @@ from typing import Self, TypeAlias
 import anyio
 import attrs
 
-from anyworker.fleet.control.leaving import exit_now, run_beside
+from anyworker.fleet.control.leaving import exit_for_third
+from anyworker.fleet.control.waking import in_main_thread, woken_by_signals
 
 logger = logging.getLogger(__name__)
 
@@ -64,19 +65,23 @@ class SignalStages:
     farewell: Callable[[], object] | None = None
     is_quiet: bool = attrs.field(default=False, init=False)
     """Whether the last word was SIGUSR1."""
+    is_awaited: bool = attrs.field(default=False, init=False)
+    """Whether the main thread waits for the end of what the signals stop."""
 
     _arrived: list[int] = attrs.field(factory=list, init=False)
     """Every signal so far. Appending is atomic, so that a handler that interrupts another loses nothing."""
-    _previous: dict[signal.Signals, _Handler] = attrs.field(factory=dict, init=False)
+    _previous: dict[int, _Handler] = attrs.field(factory=dict, init=False)
     _wires: tuple[socket.socket, socket.socket] | None = attrs.field(default=None, init=False)
     """Where handlers write and ``follow`` reads, None while nothing is installed."""
     _process: int = attrs.field(factory=os.getpid, init=False)
     _leaving: _thread.LockType = attrs.field(factory=_thread.allocate_lock, init=False)
     """Taken by the call of the handler that ends the process."""
     _is_importing: bool = attrs.field(default=False, init=False)
+    _exit_status: int | None = attrs.field(default=None, init=False)
+    """How what the signals stop has ended, None as long as it has not."""
 
     def __enter__(self) -> Self:
-        if not _in_main_thread():
+        if not in_main_thread():
             logger.warning("not in the main thread: SIGINT and SIGTERM will not drain the workers")
             return self
         self._wires = socket.socketpair()
@@ -96,7 +101,7 @@ class SignalStages:
         traceback: TracebackType | None,
     ) -> None:
         wires, self._wires = self._wires, None
-        if _in_main_thread():  # elsewhere handlers cannot be put back: the first signal does it
+        if in_main_thread():  # elsewhere handlers cannot be put back: the first signal does it
             for signum, previous in self._previous.items():
                 self._put_back(signum, previous)
             self._previous.clear()
@@ -118,6 +123,11 @@ class SignalStages:
         """The first signal that arrived, None as long as there is none."""
         return signal.Signals(self._arrived[0]) if self._arrived else None
 
+    @property
+    def forced_status(self) -> int | None:
+        """The exit status that tells of a second signal, None as long as there is none."""
+        return 128 + self._arrived[1] if len(self._arrived) >= Stage.CANCEL else None
+
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
         """Let the second signal break off the block, which imports user modules and has no task in hand.
@@ -138,9 +148,25 @@ class SignalStages:
         except KeyboardInterrupt:
             if self.stage < Stage.CANCEL:
                 raise
-        if self.stage is Stage.CANCEL:
-            raise SystemExit(128 + self._arrived[1])
+        if self.forced_status is not None:
+            raise SystemExit(self.forced_status)
         self._take_back()
+
+    def release(self, exit_status: int) -> None:
+        """Say that what the signals stop has ended: from now on they are the program's again.
+
+        A main thread that waits for something else gets the first signal now, as it would have had it
+        without this object; where that would kill the process it is ``SystemExit``. From any thread.
+
+        Args:
+            exit_status: For ``SystemExit``.
+        """
+        self._exit_status = exit_status
+        if self.signum is None:
+            return
+        top, main = _owner(signal.getsignal(self.signum)), threading.main_thread().ident
+        if top is not None and main is not None and top._is_released(self.signum):  # noqa: SLF001 - of this class
+            signal.pthread_kill(main, self.signum)
 
     async def follow(self, enter: Callable[[Stage], object], hush: Callable[[bool], object] = bool) -> None:
         """Call ``enter`` in the event loop once for every stage, in order, until the last; then return.
@@ -156,7 +182,7 @@ class SignalStages:
             await anyio.sleep_forever()
             return
         entered, was_quiet = Stage.NONE, False
-        with self._heard_from_any_thread():
+        with woken_by_signals(self._wires[1]) if in_main_thread() else contextlib.nullcontext():
             while True:
                 while entered < self.stage:
                     entered = Stage(entered + 1)
@@ -176,20 +202,18 @@ class SignalStages:
             self._previous[signum] = previous
             signal.signal(signum, handler)
 
-    def _put_back(self, signum: signal.Signals, previous: _Handler) -> None:
+    def _put_back(self, signum: int, previous: _Handler) -> None:
         """Leave no trace, also where a later one has been put on top and stays."""
-        above = _owner(signal.getsignal(signum))
-        while above is not None and above is not self:
-            below = above._previous.get(signum)  # noqa: SLF001 - of this class
-            if _owner(below) is self:
+        top = _owner(signal.getsignal(signum))
+        for above in top._from_here_down(signum) if top is not None else ():  # noqa: SLF001 - of this class
+            if _owner(above._previous.get(signum)) is self:  # noqa: SLF001
                 above._previous[signum] = previous  # noqa: SLF001
                 return
-            above = _owner(below)
         signal.signal(signum, previous)
 
     def _pass_on(self, signum: int, frame: FrameType | None) -> None:
         """Let the one below hear it, too."""
-        below = self._previous.get(signal.Signals(signum))
+        below = self._previous.get(signum)
         if _owner(below) is not None and callable(below):
             below(signum, frame)
 
@@ -200,7 +224,7 @@ class SignalStages:
         """
         if os.getpid() == self._process and self._wires is not None:
             return False
-        signal.signal(signum, self._previous[signal.Signals(signum)])
+        signal.signal(signum, self._previous[signum])
         signal.raise_signal(signum)
         return True
 
@@ -218,8 +242,11 @@ class SignalStages:
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if self._is_for_another(signum):
             return
+        if _owner(signal.getsignal(signum)) is self and self._is_released(signum):
+            self._let_go(signum)
+            return
         self._pass_on(signum, frame)
-        if self.last is not None and len(self._arrived) >= self.last:
+        if self._exit_status is not None or (self.last is not None and len(self._arrived) >= self.last):
             return
         self._arrived.append(signum)
         if len(self._arrived) > Stage.CANCEL:
@@ -232,49 +259,42 @@ class SignalStages:
     def _leave_at_once(self, signum: int) -> None:
         if not self._leaving.acquire(blocking=False):
             return  # an earlier call of the handler, which this one interrupts, is leaving already
-        status = 128 + signum
-        name = signal.Signals(signum).name
         try:
             if self.farewell is not None:
                 self.farewell()
-            run_beside([lambda: logger.critical("third signal (%s): leaving with status %d", name, status)])
         finally:
-            exit_now(status)
+            exit_for_third(signal.Signals(signum))
+
+    def _from_here_down(self, signum: int) -> "list[SignalStages]":
+        """Return this one and those below it, whose handlers it has put aside."""
+        below = _owner(self._previous.get(signum))
+        return [self] if below is None else [self, *below._from_here_down(signum)]  # noqa: SLF001 - of this class
+
+    def _is_released(self, signum: int) -> bool:
+        return all(stages._exit_status is not None for stages in self._from_here_down(signum))  # noqa: SLF001
+
+    def _let_go(self, signum: int) -> None:
+        """Have the program react as it would have done without any of these."""
+        every = self._from_here_down(signum)
+        if any(stages.is_awaited for stages in every):
+            return
+        previous = every[-1]._previous[signum]  # noqa: SLF001 - of this class
+        signal.signal(signum, previous)
+        if previous == signal.SIG_DFL:
+            raise SystemExit(max(stages._exit_status or 0 for stages in every))  # noqa: SLF001
+        signal.raise_signal(signum)
 
     def _take_back(self) -> None:
         for signum in self._previous:
             handler = self._on_whisper if signum in _WHISPERS else self._on_signal
             if signal.signal(signum, handler) != handler:
                 logger.warning(
-                    "an imported module handled %s itself; the workers' handler replaces it", signum.name
+                    "an imported module handled %s itself; the workers' handler replaces it",
+                    signal.Signals(signum).name,
                 )
-
-    @contextlib.contextmanager
-    def _heard_from_any_thread(self) -> Iterator[None]:
-        """Wake the loop also for a signal that the kernel gave to another thread, where the loop does not.
-
-        trio and uvloop have a wake-up descriptor of their own, which stays; asyncio has none.
-        """
-        if self._wires is None or not _in_main_thread():
-            yield
-            return
-        ours = self._wires[1].fileno()
-        theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
-        if theirs != -1:
-            signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            current = signal.set_wakeup_fd(-1)
-            if current not in {-1, ours}:
-                signal.set_wakeup_fd(current, warn_on_full_buffer=False)
 
 
 def _owner(handler: object) -> SignalStages | None:
     """Return whose handler it is, None for one that is not from here."""
     owner = getattr(handler, "__self__", None)
     return owner if isinstance(owner, SignalStages) else None
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -82,9 +82,23 @@ async def _leave_abandoned(fleet: Fleet) -> None:
     exit_now(EXIT_ABANDONED)
 
 
-def leave(status: FleetStatus) -> None:
+def exit_status_of(status: FleetStatus, stages: SignalStages | None) -> int:
+    """Return the exit status that tells how a fleet ended.
+
+    Args:
+        status: Of the fleet at its end.
+        stages: The signals, None where there were none.
+    """
+    if not status.is_everything_handed_over:
+        return EXIT_ABANDONED
+    # Told to end twice while nothing was in hand yet, in this process or in others: no orderly end.
+    forced = stages.forced_status if stages is not None and status.was_cut_short else None
+    return forced or 0
+
+
+def leave(status: FleetStatus, stages: SignalStages | None = None) -> None:
     """Return where everything was handed over and no thread is left; otherwise end the process."""
-    exit_status = 0 if status.is_everything_handed_over else EXIT_ABANDONED
+    exit_status = exit_status_of(status, stages)
     if any(worker.threads for worker in status.workers):
         # A thread that cannot be stopped would hold up an ordinary exit for as long as it runs.
         exit_now(exit_status)

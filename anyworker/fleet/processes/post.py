@@ -45,6 +45,13 @@ class Upkeep:
     """Seconds without a beat after which a process is replaced."""
     max_tasks_per_process: int | None = None
     max_rss_mb: float | None = None
+    beat_seconds: float = 1.0
+    """Seconds between two signs of life of a process, in which it says how it is; fewer for the watchdog."""
+
+    @property
+    def beat_interval(self) -> float:
+        """Seconds between two signs of life in fact."""
+        return self.beat_seconds if self.watchdog is None else min(self.beat_seconds, self.watchdog / 4)
 
 
 class Post:

@@ -1,7 +1,6 @@
 """Divide workers among processes."""
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,8 @@ from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
 from anyworker.fleet.control.signals import SignalStages
-from anyworker.fleet.control.steering import steer_by
+from anyworker.fleet.control.steering import exit_status_of, steer_by
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import noted
 from anyworker.fleet.main_module import main_module
 from anyworker.fleet.processes.logs import own_logs
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Processes: TypeAlias = int | Literal["per-worker"]
-
-_BEAT_SECONDS = 1.0
 
 
 def supervisor_of(
@@ -81,7 +79,7 @@ def supervisor_of(
                     backend=backend,
                     backend_options=backend_options,
                     targets=import_modules,
-                    beat_seconds=min(_BEAT_SECONDS, (kept.watchdog or math.inf) / 4),
+                    beat_seconds=kept.beat_interval,
                     settings=settings,
                 ),
             )
@@ -117,9 +115,12 @@ async def supervise(
             watch.start_soon(steer_by, stages, supervisor)
         await supervisor.run()
         watch.cancel_scope.cancel()
-    if supervisor.problems:
-        raise ConfigurationError(supervisor.problems)
-    return supervisor.status()
+    status, problems = supervisor.status(), supervisor.problems
+    if stages is not None:
+        stages.release(EXIT_COULD_NOT_START if problems else exit_status_of(status, stages))
+    if problems:
+        raise ConfigurationError(problems)
+    return status
 
 
 def _salvage(

@@ -76,6 +76,7 @@ class Supervisor:
         self._drain = anyio.Event()
         self._cancel = anyio.Event()
         self._ended = anyio.Event()
+        self._has_cut_short = False
         self.problems: list[str] = []
         """Why a process could not start, and the fleet was stopped for that."""
 
@@ -88,6 +89,7 @@ class Supervisor:
             stage=self._stage,
             workers=tuple(worker for child in self._children for worker in child.beat.workers),
             processes=tuple(post.status() for post in self._posts),
+            was_cut_short=self._has_cut_short,
             failures=sum(post.failures for post in self._posts),
         )
 
@@ -137,6 +139,7 @@ class Supervisor:
             self._say(Cancel())
             for child in self._children:
                 child.dismiss()
+                self._has_cut_short |= child.was_dismissed
             self._cancel.set()
         return Ended(self.wait)
 
