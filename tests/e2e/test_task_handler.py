@@ -163,7 +163,7 @@ def test_handler_refuses_what_no_other_process_can_get() -> None:
         TaskHandler([Worker("any", print)], processes=0)
     with pytest.raises(ConfigurationError, match="restart_backoff_seconds=-1"):
         TaskHandler([Worker("any", print)], restart_backoff_seconds=-1, processes=1, max_rss_mb=500)
-    with pytest.raises(ConfigurationError, match=r"monitor_interval_seconds=None: expected a number above 0$"):
+    with pytest.raises(ConfigurationError, match=r"monitor_interval_seconds=None: .* number above 0$"):
         TaskHandler([Worker("any", print)], monitor_interval_seconds=None)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ConfigurationError, match="no workers"):
         TaskHandler()
