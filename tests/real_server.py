@@ -170,16 +170,34 @@ def running(backend: str = DEFAULT_BACKEND) -> Iterator[str]:
         UnavailableError: It cannot be had here.
         BrokenServerError: It did not start.
     """
+    made = tempfile.TemporaryDirectory(prefix="conductor-", ignore_cleanup_errors=True)
+    with made as directory, running_in(Path(directory), free_port(), backend) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running_in(directory: Path, port: int, backend: str = DEFAULT_BACKEND) -> Iterator[str]:
+    """Start a server on a port, with its log, and SQLite's file, in a directory; yield its API's base URL.
+
+    At the end it is killed. Started there again it has the data of the one before, on SQLite.
+
+    Args:
+        directory: An existing one.
+        port: A free one of 127.0.0.1.
+        backend: A key of ``BACKENDS``.
+
+    Raises:
+        UnavailableError: It cannot be had here.
+        BrokenServerError: It did not start.
+    """
     program, archive = java(), jar()
-    with contextlib.ExitStack() as stack:
-        made = tempfile.TemporaryDirectory(prefix="conductor-", ignore_cleanup_errors=True)
-        directory, port = Path(stack.enter_context(made)), free_port()
-        own = {"server.port": str(port), **stack.enter_context(BACKENDS[backend](directory))}
-        settings = [f"--{key}={value}" for key, value in (SETTINGS | own).items()]
+    with BACKENDS[backend](directory) as own:
+        options = SETTINGS | own | {"server.port": str(port)}
+        settings = [f"--{key}={value}" for key, value in options.items()]
         command = [str(program), *JAVA_OPTIONS, "-jar", str(archive), *settings]
         log = directory / "server.log"
-        stack.enter_context(process(command, log, is_ready=lambda: is_healthy(port), patience=START_TIMEOUT))
-        yield f"http://127.0.0.1:{port}/api"
+        with process(command, log, is_ready=lambda: is_healthy(port), patience=START_TIMEOUT):
+            yield f"http://127.0.0.1:{port}/api"
 
 
 def is_healthy(port: int) -> bool:

@@ -1,7 +1,6 @@
 """What tests of several processes share."""
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -96,11 +95,24 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def is_alive(pid: int) -> bool:
+    return (said := _of_proc(Path("/proc", str(pid), "status"))) != "" and "State:\tZ" not in said
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the children of a process, their children and so on."""
+    found = set[int]()
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, _of_proc(children).split()):
+            found |= {child, *descendants(child)}
+    return found
+
+
+def _of_proc(path: Path) -> str:
+    """Return what a file of /proc says, nothing if its process has just ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/status").read_text().split("State:", 1)[1].split("\n", 1)[0]
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def children(process: Process) -> list[int]:

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from fleet_rig import is_alive
+from fleet_rig import descendants, is_alive
 
 SCRIPTS = Path(__file__).parent / "deploy"
 PROCESSES = 3
@@ -136,15 +136,6 @@ def deploy(server: Server, command: list[str | Path], begun: Path) -> Deploy:
 def wait_for_pollers() -> None:
     """Give who still polls the time to show it."""
     threading.Event().wait(1.5)
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the children of a process, their children and so on."""
-    found = set[int]()
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            found |= {child, *descendants(child)}
-    return found
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
