@@ -30,6 +30,8 @@ class Execution:
     """Whether the function was ever called."""
     entry: list[None] | None = None
     """Of a thread to the function. It is taken out once: by the thread, or by whoever leaves the call."""
+    thread_end: anyio.Event | None = None
+    """Set when that thread has ended, where somebody waits for it."""
     is_left: bool = False
     """Whether nobody waits for the call any more."""
     is_abandoned: bool = False

@@ -1,6 +1,7 @@
 """The end of grace: which tasks are given back, and which fail."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,9 @@ import anyio
 import pytest
 from stage import Stage, stage
 
-from anyworker import Task, Worker, get_task_context
+from anyworker import Task, Worker, check_cancelled, get_task_context
 from anyworker.client import TaskDef, WorkflowDef, WorkflowTask
 from anyworker.middleware import CallNext
-
-pytestmark = pytest.mark.virtual_time
 
 
 async def define(play: Stage, *, defined: int = 3, in_step: int | None = None) -> None:
@@ -27,10 +26,10 @@ async def define(play: Stage, *, defined: int = 3, in_step: int | None = None) -
     await play.client.register_workflow_def(WorkflowDef(name="flow", tasks=[step]), overwrite=True)
 
 
-async def stopped(play: Stage, input: dict[str, Any] | None = None) -> list[Task]:
+async def stopped(play: Stage, input: dict[str, Any] | None = None, after: float = 3) -> list[Task]:
     """Stop while a task is in hand; return the workflow's tasks."""
     workflow_id = await play.start(input)
-    await anyio.sleep(3)
+    await anyio.sleep(after)
     assert play.fleet.status().workers[0].in_hand == 1
     await play.fleet.stop()
     assert play.fleet.status().is_everything_handed_over
@@ -50,6 +49,7 @@ async def stopped(play: Stage, input: dict[str, Any] | None = None) -> list[Task
         (False, 0, 3, "FAILED"),
     ],
 )
+@pytest.mark.virtual_time
 async def test_task_whose_function_has_begun_is_given_back_if_it_may_run_again(
     restartable: bool | None, defined: int, in_step: int | None, status: str
 ) -> None:
@@ -73,6 +73,7 @@ async def test_task_whose_function_has_begun_is_given_back_if_it_may_run_again(
         assert (update["status"], update.get("callbackAfterSeconds", 0)) == ("IN_PROGRESS", 0)
 
 
+@pytest.mark.virtual_time
 async def test_environment_says_whether_a_task_may_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDUCTOR_WORKER_WORK_RESTARTABLE", "no")
     async with stage(Worker("work", anyio.sleep_forever, restartable=True), inline=True) as play:
@@ -82,6 +83,7 @@ async def test_environment_says_whether_a_task_may_be_given_back(monkeypatch: py
 
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine"])
+@pytest.mark.virtual_time
 async def test_task_whose_function_has_not_begun_is_always_given_back(kind: str) -> None:
     """Its input is still being converted, which large ones are aside of the event loop."""
     calls: list[str] = []
@@ -104,6 +106,7 @@ async def test_task_whose_function_has_not_begun_is_always_given_back(kind: str)
     assert calls == []
 
 
+@pytest.mark.virtual_time
 async def test_plain_function_that_has_no_thread_yet_has_not_begun() -> None:
     held: list[Callable[[], Any]] = []
 
@@ -122,6 +125,7 @@ async def test_plain_function_that_has_no_thread_yet_has_not_begun() -> None:
 
 
 @pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.virtual_time
 async def test_middleware_that_has_not_called_on_has_not_begun_the_function(is_before: bool) -> None:
     async def wait(call_next: CallNext, task: Task) -> Any:
         if is_before:
@@ -135,3 +139,47 @@ async def test_middleware_that_has_not_called_on_has_not_begun_the_function(is_b
         await define(play, defined=0)
         [task] = await stopped(play)
     assert task.status == ("SCHEDULED" if is_before else "FAILED")
+
+
+async def test_plain_function_that_ends_when_it_is_told_to_is_given_back() -> None:
+    def work() -> None:
+        while True:
+            check_cancelled()
+            pause.wait(0.05)
+
+    pause = threading.Event()
+    with anyio.fail_after(20):
+        async with stage(Worker("work", work, restartable=True)) as play:
+            await define(play, defined=0)
+            [task] = await stopped(play, after=0.5)
+            assert play.fleet.status().workers[0].threads == 0
+    assert task.status == "SCHEDULED"
+
+
+async def test_plain_function_that_may_not_run_again_fails_when_it_ends_as_told() -> None:
+    def work() -> None:
+        while not get_task_context().cancelled:
+            pause.wait(0.05)
+        check_cancelled()
+
+    pause = threading.Event()
+    with anyio.fail_after(20):
+        async with stage(Worker("work", work)) as play:
+            await define(play, defined=0)
+            [task] = await stopped(play, after=0.5)
+    assert task.status == "FAILED"
+    assert "shut down" in (task.reason_for_incompletion or "")
+
+
+async def test_what_a_plain_function_returns_in_its_last_moment_counts() -> None:
+    def work() -> str:
+        while not get_task_context().cancelled:
+            pause.wait(0.05)
+        return "saved"
+
+    pause = threading.Event()
+    with anyio.fail_after(20):
+        async with stage(Worker("work", work)) as play:
+            await define(play, defined=0)
+            [task] = await stopped(play, after=0.5)
+    assert (task.status, task.output_data) == ("COMPLETED", {"result": "saved"})

@@ -3,7 +3,6 @@
 import contextvars
 import inspect
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -41,6 +40,7 @@ from anyworker.runner.calling.leaks import Leaks
 from anyworker.runner.calling.packing import Packer
 from anyworker.runner.calling.raising import outcome_of_raised
 from anyworker.runner.calling.returning import outcome_of
+from anyworker.runner.calling.threaded import called_in_thread
 from anyworker.runner.calling.tracebacks import traceback_of
 from anyworker.runner.calling.wrapping import Middleware, wrapped
 from anyworker.runner.in_hand import Execution
@@ -227,8 +227,12 @@ class Executor:
                 coroutine: Any = surroundings.run(self.function, *positional, **named)
                 value = await in_context(surroundings, coroutine, partial(self.blocking.noticed, execution))
             else:
-                returned = await self._in_thread(
-                    execution, partial(surroundings.run, self.function, *positional, **named)
+                returned = await called_in_thread(
+                    execution,
+                    partial(surroundings.run, self.function, *positional, **named),
+                    run_sync=self.run_sync,
+                    threads=self.threads,
+                    leaks=self.leaks,
                 )
                 if returned.error is not None:
                     raise returned.error
@@ -249,39 +253,10 @@ class Executor:
         await anyio.lowlevel.checkpoint()
         raise AssertionError
 
-    async def _in_thread(self, execution: Execution, function: Callable[[], object]) -> "_Returned":
-        returned = _Returned()
-        execution.entry = [None]
-
-        def call() -> None:
-            execution.thread_id = thread_id = threading.get_ident()
-            self.threads.add(thread_id)
-            try:
-                if execution.enter():
-                    returned.value = function()
-            except BaseException as error:  # noqa: BLE001 - the boundary to user functions
-                returned.error = error
-            finally:
-                execution.thread_id = None
-                self.threads.discard(thread_id)
-                if execution.is_left:
-                    self.leaks.ended(execution)
-
-        await self.run_sync(call)
-        return returned
-
 
 async def known(outcome: Outcome) -> Outcome:
     """Return an outcome for which nothing was called."""
     return outcome
-
-
-@attrs.define(eq=False)
-class _Returned:
-    """What a function came back with. Its exception is carried by hand: no future takes a StopIteration."""
-
-    value: Any = None
-    error: BaseException | None = None
 
 
 async def _awaited(value: Awaitable[T]) -> T:

@@ -13,6 +13,9 @@ from anyworker.runner.reporting import Reporter
 
 logger = logging.getLogger(__name__)
 
+LAST_SECONDS = 1.0
+"""How long a thread may take to notice that the worker ends, before its task is left to its lease."""
+
 
 class Leaks:
     """The calls of one worker that go on in their threads although they were given up."""
@@ -29,14 +32,25 @@ class Leaks:
 
     def leave(self, execution: Execution) -> None:
         """Wait for a call no longer, and count it as long as a thread is in it."""
-        if self._loop is None:
-            self._loop = anyio.lowlevel.current_token().native_token
+        self._know_loop()
         execution.leave()
         if execution.is_abandoned:
             self._executions.add(execution)
 
+    async def end_of(self, execution: Execution) -> bool:
+        """Wait a moment for the thread of a call to end, whoever is cancelled; return whether it has.
+
+        A thread that has not begun the function is not waited for.
+        """
+        self._know_loop()
+        execution.thread_end = anyio.Event()
+        if execution.thread_id is not None:
+            with anyio.move_on_after(LAST_SECONDS, shield=True):
+                await execution.thread_end.wait()
+        return execution.has_begun and execution.thread_id is None
+
     def ended(self, execution: Execution) -> None:
-        """Take in, from its thread, that a call has ended which nobody waited for."""
+        """Take in, from its thread, that a call has ended."""
         # Without waiting for it, as anyio.from_thread would: the loop may end before it gets there.
         soon = getattr(self._loop, "run_sync_soon", None) or self._loop.call_soon_threadsafe
         try:
@@ -63,7 +77,13 @@ class Leaks:
             self._changed.set()
             self._changed = None
 
+    def _know_loop(self) -> None:
+        if self._loop is None:
+            self._loop = anyio.lowlevel.current_token().native_token
+
     def _remove(self, execution: Execution) -> None:
+        if execution.thread_end is not None:
+            execution.thread_end.set()
         if execution not in self._executions:
             return
         self._executions.remove(execution)
