@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 NAME = "anyworker.toml"
 PROJECT = "pyproject.toml"
 _PROJECT_TABLE = ("tool", "anyworker")
+_IMPORTED = ("modules", "lifespan", "middleware")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -200,14 +201,16 @@ class _Reading:
             else:
                 path = str(self.directory / value) if entry.is_path else value
                 found[key] = self._setting((*above, key), path)
-        if not above and "modules" in found:
-            modules = [self._module(each) for each in table["modules"]]
-            found["modules"] = self._setting(("modules",), modules)
+        for key in () if above else _IMPORTED:
+            if key in found:
+                value = found[key].value
+                placed = [*map(self._module, value)] if isinstance(value, list) else self._module(value)
+                found[key] = attrs.evolve(found[key], value=placed)
         return found
 
     def _module(self, target: str) -> str:
         """Return a file's path from the file's directory; a module's name stays as it is."""
-        is_file = target.endswith(".py") or os.sep in target
+        is_file = target.partition(":")[0].endswith(".py") or os.sep in target
         return str(self.directory / target) if is_file else target
 
     def _auth(self, table: Mapping[str, Any]) -> dict[str, Setting]:

@@ -45,6 +45,7 @@ def _is_list_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
 
 
 _POSITIVE = "a number of seconds above 0"
+_NAMED = "what to import, as MODULE:NAME or FILE.py:NAME"
 _COUNT = "a whole number, 1 or more"
 
 RUN: Mapping[str, Entry] = {
@@ -55,6 +56,8 @@ RUN: Mapping[str, Entry] = {
         lambda value: value == PER_WORKER or _is_count(value),
         default=1,
     ),
+    "lifespan": Entry(_NAMED, _is_text),
+    "middleware": Entry(f"a list, each {_NAMED}", _is_list_of(_is_text), default=()),
     "grace": Entry("a number of seconds, 0 or more", _is_number, default=25.0),
     "update_retry_delays": Entry(
         "a list of numbers of seconds, 0 or more", _is_list_of(_is_number), default=(10.0, 20.0, 30.0)

@@ -25,6 +25,8 @@ backend = "trio"
 processes = 3
 grace = 60
 modules = ["my_app.workers", "jobs/orders.py"]
+lifespan = "pool.py:pool"
+middleware = ["my_app.tracing:traced", "jobs/around.py:Around"]
 update_retry_delays = [1, 2.5]
 
 [server]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     "--backend", type=sharing.BACKEND, default="asyncio", show_default=True, help=sharing.BACKEND_HELP
 )
 @click.option("--grace", type=sharing.GRACE, default=25.0, show_default=True, help=sharing.GRACE_HELP)
+@sharing.lifespan
+@sharing.middleware
 @sharing.verbose
 @click.option(
     "--port",
@@ -110,6 +112,8 @@ def _settings(
     default_port = 0 if options["once"] else 8080
     return Settings(
         targets=tuple(targets),
+        lifespan=options["lifespan"],
+        middleware=options["middleware"],
         backend=options["backend"],
         grace=options["grace"],
         level="DEBUG" if options["verbose"] else "INFO",

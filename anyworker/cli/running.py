@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 @sharing.config
 @click.option("--backend", type=sharing.BACKEND, show_default="asyncio", help=sharing.BACKEND_HELP)
 @click.option("--grace", type=sharing.GRACE, show_default="25.0", help=sharing.GRACE_HELP)
+@sharing.lifespan
+@sharing.middleware
 @sharing.verbose
 @click.option(
     "--processes",
@@ -46,6 +48,8 @@ def run(
     backend: str | None,
     grace: float | None,
     *,
+    lifespan: str | None,
+    middleware: Sequence[str],
     verbose: bool,
     processes: str | None,
     log_format: sharing.LogFormat,
@@ -62,7 +66,13 @@ def run(
 
     sharing.log(verbose=verbose, form=log_format)
     file = sharing.read_file(path)
-    flags = {"backend": backend, "grace": grace, "processes": _processes(processes)}
+    flags = {
+        "backend": backend,
+        "grace": grace,
+        "processes": _processes(processes),
+        "lifespan": lifespan,
+        "middleware": middleware,
+    }
     chosen = {name: each.value for name, each in choose(flags, file).items()}
     chosen["modules"] = sharing.named_modules(targets, file)
     if file is not None:

@@ -33,6 +33,18 @@ verbose = click.option("--verbose", is_flag=True, help="Log what happens in deta
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 BACKEND = click.Choice(BACKENDS)
 BACKEND_HELP = "The event loop."
+lifespan = click.option(
+    "--lifespan",
+    metavar="MODULE:NAME",
+    help="An async context manager that each process enters before its first poll and leaves after its last "
+    "result.",
+)
+middleware = click.option(
+    "--middleware",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="What stands around every execution. May be given more than once, the outermost first.",
+)
 GRACE = click.FloatRange(min=0)
 GRACE_HELP = "Seconds that running tasks may take to finish after the first signal."
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from anyworker.fleet.control.signals import Stage
 from anyworker.fleet.control.steering import enter, leave, serve
 from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.loader import load_all
+from anyworker.fleet.discovery.naming import named_parts
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.processes.link import Link
 from anyworker.fleet.processes.spawning import given_socket, let_signals_through
@@ -66,9 +67,8 @@ def main(arguments: Sequence[str]) -> None:
     link = Link(wire, ORDERS)
     threading.Thread(target=_end_with_the_command, args=(wire,), daemon=True).start()
     match link.hear():
-        case Import(targets):
-            _declare(link, targets)
-            _run(link, backend)
+        case Import() as wanted:
+            _run(link, backend, _declare(link, wanted))
 
 
 def _end_with_the_command(wire: socket.socket) -> None:
@@ -81,17 +81,21 @@ def _end_with_the_command(wire: socket.socket) -> None:
     exit_now(EXIT_ABANDONED)
 
 
-def _declare(link: Link[Order], targets: Sequence[str]) -> None:
+def _declare(link: Link[Order], wanted: Import) -> dict[str, Any]:
+    """Import everything, tell of the workers, and return what stands around them."""
     try:
-        load_all(targets)
+        load_all(wanted.targets)
+        parts = named_parts(wanted.lifespan, wanted.middleware)
         workers = [card(resolved) for resolved in resolve_workers(())]
     except ConfigurationError as error:
-        link.say(Refused(list(error.problems), sources_of_failure(targets, error)))
+        named = [each.rpartition(":")[0] for each in (wanted.lifespan, *wanted.middleware) if each]
+        link.say(Refused(list(error.problems), sources_of_failure([*wanted.targets, *named], error)))
         sys.exit(EXIT_COULD_NOT_START)
     link.say(Declared(workers, sources_of(sys.modules)))
+    return parts
 
 
-def _run(link: Link[Order], backend: str) -> None:
+def _run(link: Link[Order], backend: str, parts: Mapping[str, Any]) -> None:
     match link.hear():
         case Serve(url, grace):
             pass
@@ -106,6 +110,7 @@ def _run(link: Link[Order], backend: str) -> None:
         (),
         configuration=Configuration(server_api_url=url, proxy=""),
         grace=grace,
+        **parts,
     )
     options: dict[str, Any] = {"use_uvloop": True} if backend == "uvloop" else {}
     name = "asyncio" if backend == "uvloop" else backend

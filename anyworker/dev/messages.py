@@ -1,5 +1,6 @@
 """What the command and the process of its workers say to each other."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,6 +12,8 @@ class Import(Message, frozen=True):
     """To the workers, first: import these."""
 
     targets: list[str]
+    lifespan: str | None = None
+    middleware: Sequence[str] = ()
 
 
 class Serve(Message, frozen=True):

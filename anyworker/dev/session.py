@@ -124,7 +124,7 @@ class Session:
         self._phase = Phase.IMPORTING
         self._serving_since = math.inf
         self._worker_ids = []
-        process.say(messages.Import(list(self._settings.targets)))
+        process.say(self._settings.wanted)
         self._tasks.start_soon(self._follow, process)
 
     async def _follow(self, process: WorkerProcess) -> None:

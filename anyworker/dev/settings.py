@@ -6,6 +6,7 @@ from typing import Any, Literal
 import attrs
 
 from anyworker.dev.definitions import Definitions
+from anyworker.dev.messages import Import
 
 EXIT_ENDED_BADLY = 1
 """Exit status: the workflow that was waited for did not complete."""
@@ -17,6 +18,10 @@ class Settings:
 
     targets: tuple[str, ...]
     """Modules and files with workers."""
+    lifespan: str | None = None
+    """Where it is to be imported from."""
+    middleware: tuple[str, ...] = ()
+    """Where each is to be imported from."""
     backend: str = "asyncio"
     """The workers' event loop: ``asyncio``, ``uvloop`` or ``trio``."""
     grace: float = 25.0
@@ -37,3 +42,8 @@ class Settings:
     input: Mapping[str, Any] = attrs.field(factory=dict)
     is_once: bool = False
     """End when the started workflow has ended."""
+
+    @property
+    def wanted(self) -> Import:
+        """What the process of the workers is to import."""
+        return Import(list(self.targets), self.lifespan, self.middleware)

@@ -17,6 +17,7 @@ from anyworker.fleet.control.signals import SignalStages
 from anyworker.fleet.control.steering import leave
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.loader import load_all
+from anyworker.fleet.discovery.naming import named_parts
 from anyworker.fleet.fleet import FleetStatus
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import
@@ -38,8 +39,8 @@ def run(
     import_modules: Sequence[str] = (),
     event_listeners: Iterable[Listener] = (),
     metrics_settings: MetricsSettings | None = None,
-    lifespan: Lifespan | None = None,
-    middleware: Sequence[Middleware] = (),
+    lifespan: Lifespan | str | None = None,
+    middleware: Sequence[Middleware | str] = (),
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     outbox: OutboxChoice = None,
@@ -68,8 +69,10 @@ def run(
         event_listeners: Objects with methods of `TaskRunnerEventsListener`.
         metrics_settings: Where metrics go; by default nowhere, and nothing is counted.
         lifespan: Makes the async context manager that is entered before the first poll and left after the
-            last result. The mapping that it yields fills parameters marked `FromLifespan`.
-        middleware: What stands around every execution, the outermost first; see `anyworker.middleware`.
+            last result. The mapping that it yields fills parameters marked `FromLifespan`. Or where to
+            import it from, like ``my_app.resources:pool``.
+        middleware: What stands around every execution, the outermost first; see `anyworker.middleware`. Or
+            where to import each from; a class is called for its object.
         grace: Seconds that tasks in hand may take to finish after the first signal.
         update_retry_delays: Seconds between attempts to deliver a result.
         outbox: Where results go that could not be delivered: the path of a file that several processes may
@@ -96,8 +99,6 @@ def run(
         "configuration": configuration,
         "event_listeners": tuple(event_listeners),
         "metrics_settings": metrics_settings,
-        "lifespan": lifespan,
-        "middleware": middleware,
         "grace": grace,
         "update_retry_delays": update_retry_delays,
         "outbox": outbox,
@@ -108,6 +109,7 @@ def run(
             check_settings(backend, options, processes, upkeep)
             with stages.importing():
                 load_all(import_modules)
+                settings |= named_parts(lifespan, middleware)
             if processes == 1:
                 main = _in_this_process(stages, workers, {**settings, "watchdog": watchdog})
             else:

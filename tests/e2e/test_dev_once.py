@@ -46,6 +46,28 @@ def test_defaults_stand_in_for_absent_input(tmp_path: Path) -> None:
     }
 
 
+def test_lifespan_and_middleware_stand_around_the_workers(tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(
+        "import contextlib\n"
+        "from typing import Annotated\n"
+        "from anyworker import FromLifespan, worker_task\n"
+        "@worker_task('ask')\n"
+        "def ask(pool: Annotated[str, FromLifespan]) -> str:\n"
+        "    return pool\n"
+        "@contextlib.asynccontextmanager\n"
+        "async def make_pool():\n"
+        "    yield {'pool': 'filled'}\n"
+        "async def around(call_next, task):\n"
+        "    outcome = await call_next(task)\n"
+        "    outcome.output['around'] = True\n"
+        "    return outcome\n"
+    )
+    parts = ["--lifespan", "workers:make_pool", "--middleware", "workers:around"]
+    status, dev = once(tmp_path, "--start", "ask", *parts)
+    assert status == 0, dev.text
+    assert json.loads(dev.out) == {"result": "filled", "around": True}
+
+
 def test_worker_of_whole_tasks_gets_whatever_is_given(tmp_path: Path) -> None:
     (tmp_path / "workers.py").write_text(
         "from anyworker import worker_task, Task\n"

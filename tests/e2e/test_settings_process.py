@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from fleet_rig import statuses, until
 from process_rig import Process, Server
 
 WORKERS = """
@@ -89,3 +90,69 @@ def test_the_command_line_wins_over_the_file(server: Server, tmp_path: Path) -> 
     finally:
         process.close()
     assert process.err.count(b"backend=asyncio") == 2
+
+
+PARTS = """
+import contextlib
+from typing import Annotated
+from anyworker import FromLifespan, worker_task
+
+@worker_task("ask")
+def ask(seconds: int, pool: Annotated[str, FromLifespan]) -> dict:
+    return {"pool": pool}
+
+@contextlib.asynccontextmanager
+async def make_pool():
+    yield {"pool": "filled"}
+
+class Around:
+    async def __call__(self, call_next, task):
+        outcome = await call_next(task)
+        outcome.output["around"] = True
+        return outcome
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "processes", "is_file"), [("asyncio", "2", True), ("trio", "2", False), ("trio", "1", True)]
+)
+def test_lifespan_and_middleware_come_by_their_names(
+    backend: str, processes: str, is_file: bool, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "parts.py").write_text(PARTS)
+    flags = ["app/parts.py", "--lifespan", "app/parts.py:make_pool", "--middleware", "app/parts.py:Around"]
+    if is_file:
+        settings = (
+            'modules = ["parts.py"]\nlifespan = "parts.py:make_pool"\nmiddleware = ["parts.py:Around"]\n'
+        )
+        (tmp_path / "app" / "anyworker.toml").write_text(settings)
+        flags = ["--config", "app/anyworker.toml"]
+    command = ["-m", "anyworker", "run", *flags, "--backend", backend, "--processes", processes]
+    process = Process(command, tmp_path, server.url)
+    try:
+        task = server.start("ask")
+        until(lambda: statuses(server, [task]) == {"COMPLETED"})
+        assert server.task(task)["outputData"] == {"pool": "filled", "around": True}
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+
+
+def test_names_that_mean_nothing_are_a_failed_start(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text(PARTS)
+    flags = ["--lifespan", "parts:make_pol", "--middleware", "parts:__name__", "--middleware", "nowhere:it"]
+    process = Process(["-m", "anyworker", "run", "parts", *flags], tmp_path, server.url)
+    try:
+        assert process.end() == 3
+    finally:
+        process.close()
+    said = process.err.decode()
+    assert (
+        "lifespan: cannot import 'parts:make_pol': there is no 'make_pol' in parts; did you mean 'make_pool'?"
+        in said
+    )
+    assert "middleware: cannot import 'parts:__name__': it is 'parts', which cannot be called" in said
+    assert "middleware: cannot import 'nowhere': there is no module 'nowhere'" in said
+    assert "Traceback" not in said
