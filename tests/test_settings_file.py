@@ -385,3 +385,11 @@ def test_any_file_is_read_or_refused_by_file_and_key(
 def test_the_line_of_a_key_is_found(path: tuple[str, ...], line: int | None) -> None:
     text = 'a = 1\n# c\n[t]\nb = "x"\nin = { x = 1 }\n\n[ t . "deep" ] # c\n"y z" = 1\n'
     assert line_of(text, path) == line
+
+
+def test_files_of_modules_and_parts_are_meant_from_the_directory_of_the_settings(write: Write) -> None:
+    directory = write(FULL, name="deploy/anyworker.toml").parent
+    run = read_settings("deploy/anyworker.toml").run
+    assert run["modules"].value == ["my_app.workers", str(directory / "jobs/orders.py")]
+    assert run["lifespan"].value == str(directory / "pool.py:pool")
+    assert run["middleware"].value == ["my_app.tracing:traced", str(directory / "jobs/around.py:Around")]

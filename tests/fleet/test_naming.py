@@ -33,7 +33,7 @@ def test_file_may_stand_for_the_module() -> None:
 
 @pytest.mark.parametrize("target", ["my_app", "my_app:", ":pool", "my_app:not-a-name", "my_app:a..b"])
 def test_what_is_no_name_is_refused(target: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected MODULE:NAME or FILE.py:NAME"):
+    with pytest.raises(ConfigurationError, match=r"expected MODULE:NAME or FILE\.py:NAME"):
         named(target)
 
 
