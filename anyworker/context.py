@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -274,6 +274,12 @@ def check_cancelled() -> None:
 def current_task_context() -> TaskContext | None:
     """Return the context of the task that runs here, None if none does."""
     return _current.get()
+
+
+def task_in(context: Context) -> Task | None:
+    """Return the task of the call that another context is for, None if it is for none."""
+    found = context.get(_current)
+    return None if found is None else found.task
 
 
 def enter(

@@ -1,6 +1,5 @@
 """All workers of one process: started together, stopped in stages."""
 
-import enum
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import anyio
 import attrs
 
+from anyworker.fleet.status import FleetStage, FleetStatus, OutboxStatus, TaskStatus, WorkerStatus
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.outbox.outbox import Outbox
 from anyworker.runner.runner import Runner
@@ -18,106 +18,8 @@ CANCEL_SECONDS = 10.0
 """How long cancelled functions may take to end and their tasks to be handed back."""
 
 
-class FleetStage(enum.Enum):
-    """How far a fleet is on its way out."""
-
-    RUNNING = "running"
-    QUIET = "quiet"
-    """Nothing is polled; what is in hand goes on. The one stage from which there is a way back."""
-    DRAINING = "draining"
-    CANCELLING = "cancelling"
-    ENDED = "ended"
-
-
 TASKS_SHOWN = 20
 """Tasks in hand that a status tells of, for each worker."""
-
-
-@attrs.frozen
-class TaskStatus:
-    """A task in hand."""
-
-    task_id: str
-    workflow_id: str
-    retry_count: int
-    since: float
-    """Epoch seconds."""
-
-
-@attrs.frozen
-class WorkerStatus:
-    """One worker at a moment."""
-
-    task_type: str
-    domain: str | None
-    worker_id: str
-    slots: int
-    """How many tasks it may have in hand at once."""
-    in_hand: int
-    """Tasks polled whose results the server has not accepted yet."""
-    undelivered: int
-    """Results that nobody will send any more; each was published by a TaskUpdateFailure."""
-    abandoned: int
-    """Tasks whose threads could not be stopped."""
-    finished: int
-    """Tasks that have left its hands."""
-    threads: int
-    """Threads in which the worker's function runs, abandoned ones included."""
-    leaked: int
-    """Those of them whose calls were given up, by `timeout` or because the task was lost. As many as there
-    are slots go on beside them; beyond that their slots stay taken until one ends."""
-    is_paused: bool
-    """Whether it does not poll, by its options or because the fleet is quiet."""
-    last_poll: float | None
-    """Epoch seconds of the last poll that was answered; None before the first."""
-    failing_since: float | None
-    """Epoch seconds since which its polls fail; None while they do not."""
-    failure: str | None
-    """Why the last one failed."""
-    is_unique: bool = False
-    """Whether no other process polls under the worker id."""
-    restartable: bool | None = None
-    """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
-    tasks: tuple[TaskStatus, ...] = ()
-    """The oldest tasks in hand."""
-
-
-@attrs.frozen
-class ProcessStatus:
-    """One place for a process at a moment."""
-
-    name: str
-    task_types: str
-    pid: int | None
-    """Of the process that holds it, or held it last."""
-    is_alive: bool
-    is_serving: bool
-    is_given_up: bool
-    """Whether it stays empty, its processes having died too often."""
-    exit_status: int | None
-    """Of the process that ended last; -n for signal n."""
-    restarts: int
-    """Processes that took the place of one that died."""
-    down_since: float | None
-    """Epoch seconds since which no process of it polls, the last one having died."""
-    rss_mb: float
-
-
-@attrs.frozen
-class FleetStatus:
-    """A fleet at a moment."""
-
-    stage: FleetStage
-    workers: tuple[WorkerStatus, ...]
-    processes: tuple[ProcessStatus, ...] = ()
-    """Its processes' places, none where it runs in this one."""
-    was_cut_short: bool = False
-    """Whether a process was ended while it still imported its workers."""
-
-    @property
-    def is_everything_handed_over(self) -> bool:
-        """Whether no result was given up and no task abandoned."""
-        return not any(worker.undelivered or worker.abandoned for worker in self.workers)
 
 
 @attrs.frozen(eq=False)
@@ -164,7 +66,8 @@ class Fleet:
 
     def status(self) -> FleetStatus:
         """Return the stage and each worker's numbers as of now."""
-        return FleetStatus(self._stage, tuple(_status(runner) for runner in self._runners))
+        workers = tuple(_status(runner) for runner in self._runners)
+        return FleetStatus(self._stage, workers, outbox=_outbox_status(self.outbox))
 
     def quiet(self) -> None:
         """Stop polling; what is in hand goes on, and the fleet stays until it is resumed or drained."""
@@ -258,20 +161,28 @@ def _status(runner: Runner) -> WorkerStatus:
         domain=identity.domain,
         worker_id=identity.worker_id,
         slots=runner.slots,
+        slots_in_use=runner.slots_in_use,
         in_hand=runner.in_hand,
-        undelivered=runner.undelivered,
+        undelivered=runner.delivery.undelivered,
         abandoned=runner.abandoned,
         finished=runner.finished,
-        threads=runner.threads,
-        leaked=runner.leaked,
+        update_attempts=runner.delivery.attempts,
+        failed_updates=runner.delivery.failed_attempts,
+        threads=len(runner.executor.threads),
+        leaked=len(runner.executor.leaks),
         is_paused=runner.is_paused,
         last_poll=runner.polls.last,
         failing_since=runner.polls.failing_since,
         failure=runner.polls.failure,
+        backs_off_until=runner.polls.backs_off_until,
         is_unique=identity.is_unique,
         restartable=runner.restartable,
         tasks=tuple(_task(execution) for execution in runner.oldest(TASKS_SHOWN)),
     )
+
+
+def _outbox_status(outbox: Outbox) -> OutboxStatus:
+    return OutboxStatus(outbox.path, outbox.trouble, outbox.waiting)
 
 
 def _task(execution: Execution) -> TaskStatus:

@@ -18,11 +18,11 @@ from anyworker.fleet.control.steering import leave
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.discovery.naming import named_parts
-from anyworker.fleet.fleet import FleetStatus
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import
 from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
 from anyworker.fleet.settings_check import check_settings
+from anyworker.fleet.status import FleetStatus
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
 from anyworker.runner.calling.wrapping import Middleware

@@ -128,7 +128,7 @@ async def serving(
         beat = [metrics.beat] if metrics else []
         fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], store)
         if metrics is not None:
-            metrics.watch(fleet.status, watchdog, lambda: store.trouble)
+            metrics.watch(fleet.status, watchdog)
             metrics.describe(configuration.server_api_url, resolved)
         host.start_soon(fleet.run)
         async with ended_with_the_block(fleet):

@@ -66,6 +66,21 @@ UPDATE_ERRORS = Metric(
     "Results that could not be delivered, by exception class.",
     ("taskType", "exception"),
 )
+UPDATES = Metric(
+    "task_update_attempts_total",
+    "counter",
+    "How often a result was sent: every attempt, those of the outbox not included.",
+    _TYPE,
+)
+FAILED_UPDATES = Metric(
+    "task_update_attempts_failed_total", "counter", "Attempts to send a result that failed.", _TYPE
+)
+CANCELS = Metric(
+    "task_cancel_total",
+    "counter",
+    "Calls that were cancelled. reason is Terminated, TimedOut, LeaseLost, TimeoutExceeded or Draining.",
+    ("taskType", "reason"),
+)
 LEASES = Metric(
     "task_lease_total",
     "counter",
@@ -78,10 +93,22 @@ STORED_RESULTS = Metric(
     "Results that went through the outbox. outcome is stored, replayed, or refused by the server.",
     ("taskType", "outcome"),
 )
+OUTBOX_DEPTH = Metric(
+    "task_result_outbox_depth",
+    "gauge",
+    "Results that wait in the outbox. storage is memory, of all processes, or file.",
+    ("storage",),
+)
 RESTARTS = Metric(
-    "anyworker_process_restarts", "gauge", "Processes that took the place of one that died, so far."
+    "anyworker_process_restarts_total", "counter", "Processes that took the place of one that died."
+)
+LOOP_LAG = Metric(
+    "anyworker_loop_lag_seconds",
+    "distribution",
+    "How much later than it should an event loop came to a timer, looked at every second.",
 )
 SLOTS = Metric("worker_slots", "gauge", "Tasks that a worker may have in hand at once.", _WORKER)
+SLOTS_IN_USE = Metric("worker_slots_in_use", "gauge", "Slots that hold a task.", _WORKER)
 IN_HAND = Metric(
     "worker_tasks_in_hand", "gauge", "Tasks that were polled and whose results are not delivered.", _WORKER
 )

@@ -16,6 +16,7 @@ from anyworker.events import (
     ResultRefused,
     ResultReplayed,
     ResultStored,
+    TaskCancelled,
     TaskExecutionCompleted,
     TaskExecutionFailure,
     TaskRunnerEventsListener,
@@ -128,6 +129,10 @@ class MetricsCollector(TaskRunnerEventsListener):
     def on_lease_lost(self, event: LeaseLost) -> None:
         """Count a lease that ended before its task."""
         self.ledger.count(catalog.LEASES, event.task_type, "lost").value += 1
+
+    def on_task_cancelled(self, event: TaskCancelled) -> None:
+        """Count a call that was cancelled."""
+        self.ledger.count(catalog.CANCELS, event.task_type, type(event.reason).__name__).value += 1
 
     def on_result_stored(self, event: ResultStored) -> None:
         """Count a result that waits in the outbox."""

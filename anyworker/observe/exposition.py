@@ -13,8 +13,10 @@ import anyworker
 from anyworker.observe import catalog
 from anyworker.observe.catalog import Metric
 from anyworker.observe.distribution import counts_up_to, quantiles
-from anyworker.observe.health import WorkerView
+from anyworker.observe.health import FleetView, OutboxView, WorkerView
 from anyworker.observe.ledger import Account, Labels, Ledger, Measured, Reader
+from anyworker.observe.nothing import NothingYet
+from anyworker.runner.outbox.listing import waiting_in
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 BOUNDS = {
@@ -37,10 +39,8 @@ class Exposition(Collector):
     def __init__(self, ledger: Ledger, *, histograms: bool = False) -> None:
         self.account = Account()
         """The sums over all processes."""
-        self.workers: Callable[[], Iterable[WorkerView]] = tuple
-        """Tells how each worker stands."""
-        self.restarts: Callable[[], int | None] = lambda: None
-        """Tells how many processes took the place of one that died; None where there is only one."""
+        self.fleet: Callable[[], FleetView] = NothingYet
+        """Tells how the fleet is doing."""
         self._reader = Reader(ledger)
         self._reading = threading.Lock()
         self._histograms = histograms
@@ -55,10 +55,11 @@ class Exposition(Collector):
         self.refresh()
         yield from self._counters()
         yield from self._distributions()
-        yield from _gauges(self.workers())
-        restarts = self.restarts()
-        if restarts is not None:
-            yield GaugeMetricFamily(catalog.RESTARTS.name, catalog.RESTARTS.help, value=restarts)
+        fleet = self.fleet()
+        yield from _gauges(fleet.workers)
+        yield _outbox(fleet.outbox)
+        restarts = sum(place.restarts for place in fleet.processes)
+        yield CounterMetricFamily(catalog.RESTARTS.name, catalog.RESTARTS.help, value=restarts)
         yield _build()
 
     def _counters(self) -> Iterator[Family]:
@@ -104,6 +105,7 @@ def _gauges(workers: Iterable[WorkerView]) -> Iterator[Family]:
     rows = list(workers)
     numbers: list[tuple[Metric, Callable[[WorkerView], int]]] = [
         (catalog.SLOTS, lambda worker: worker.slots),
+        (catalog.SLOTS_IN_USE, lambda worker: worker.slots_in_use),
         (catalog.IN_HAND, lambda worker: worker.in_hand),
         (catalog.THREADS, lambda worker: worker.threads),
     ]
@@ -116,6 +118,15 @@ def _gauges(workers: Iterable[WorkerView]) -> Iterator[Family]:
         for labels, value in summed.items():
             family.add_metric(labels, value)
         yield family
+
+
+def _outbox(outbox: OutboxView) -> Family:
+    metric = catalog.OUTBOX_DEPTH
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    family.add_metric(("memory",), outbox.in_memory)
+    if outbox.path is not None and (depth := waiting_in(outbox.path)) is not None:
+        family.add_metric(("file",), depth)
+    return family
 
 
 def _build() -> Family:

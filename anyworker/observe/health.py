@@ -34,9 +34,15 @@ class WorkerView(Protocol):
     @property
     def slots(self) -> int: ...
     @property
+    def slots_in_use(self) -> int: ...
+    @property
     def in_hand(self) -> int: ...
     @property
     def finished(self) -> int: ...
+    @property
+    def update_attempts(self) -> int: ...
+    @property
+    def failed_updates(self) -> int: ...
     @property
     def threads(self) -> int: ...
     @property
@@ -48,6 +54,8 @@ class WorkerView(Protocol):
     @property
     def failure(self) -> str | None: ...
     @property
+    def backs_off_until(self) -> float | None: ...
+    @property
     def tasks(self) -> Sequence[TaskView]: ...
 
 
@@ -56,6 +64,8 @@ class ProcessView(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def task_types(self) -> str: ...
     @property
     def pid(self) -> int | None: ...
     @property
@@ -70,6 +80,17 @@ class ProcessView(Protocol):
     def rss_mb(self) -> float: ...
 
 
+class OutboxView(Protocol):
+    """What a fleet tells of its outbox."""
+
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def trouble(self) -> str | None: ...
+    @property
+    def in_memory(self) -> int: ...
+
+
 class FleetView(Protocol):
     """What a fleet tells of itself."""
 
@@ -79,6 +100,8 @@ class FleetView(Protocol):
     def workers(self) -> Sequence[WorkerView]: ...
     @property
     def processes(self) -> Sequence[ProcessView]: ...
+    @property
+    def outbox(self) -> OutboxView: ...
 
 
 class Level(enum.Enum):
@@ -99,6 +122,19 @@ class Finding:
     problem: str
     since: float | None = None
     """Epoch seconds; None where nobody knows."""
+    workers: tuple[str, ...] = ()
+    """The task types that it concerns, none where it concerns all."""
+
+
+@attrs.frozen
+class Blockage:
+    """An event loop that is blocked."""
+
+    since: float
+    """Epoch seconds."""
+    task_type: str | None = None
+    """Whose function blocks it, None where nobody knows."""
+    task_id: str | None = None
 
 
 @attrs.frozen
@@ -114,29 +150,28 @@ class Report:
         return self.level is not Level.FAILED
 
 
-def health(fleet: FleetView, *, blocked_since: float | None, outbox: str | None = None) -> Report:
+def health(fleet: FleetView, *, blockage: Blockage | None) -> Report:
     """Return whether the fleet is alive: restarting it would help if not.
 
     Args:
         fleet: What it says of itself.
-        blocked_since: Epoch seconds since which this process's event loop has been blocked for too long.
-        outbox: What keeps its outbox from its file, None if nothing does.
+        blockage: What has blocked this process's event loop for too long.
     """
-    findings = [*_loop(blocked_since), *_processes(fleet.processes), *_failing(fleet.workers)]
-    if outbox is not None:
-        findings.append(Finding(Level.DEGRADED, "outbox", f"it is in memory only: {outbox}"))
+    findings = [*_loop(blockage), *_processes(fleet.processes), *_failing(fleet.workers)]
+    if (trouble := fleet.outbox.trouble) is not None:
+        findings.append(Finding(Level.DEGRADED, "outbox", f"it is in memory only: {trouble}"))
     return _report(findings)
 
 
-def readiness(fleet: FleetView, *, blocked_since: float | None, now: float) -> Report:
+def readiness(fleet: FleetView, *, blockage: Blockage | None, now: float) -> Report:
     """Return whether the fleet takes tasks.
 
     Args:
         fleet: What it says of itself.
-        blocked_since: As for `health`.
+        blockage: As for `health`.
         now: Epoch seconds.
     """
-    findings = [*_loop(blocked_since), *_processes(fleet.processes)]
+    findings = [*_loop(blockage), *_processes(fleet.processes)]
     if fleet.stage.value != "running":
         findings.append(Finding(Level.FAILED, "fleet", f"it is {fleet.stage.value}"))
     if not fleet.workers:
@@ -146,7 +181,7 @@ def readiness(fleet: FleetView, *, blocked_since: float | None, now: float) -> R
     by_name: dict[str, list[WorkerView]] = {}
     for worker in fleet.workers:
         if not worker.is_paused:
-            by_name.setdefault(_name(worker), []).append(worker)
+            by_name.setdefault(_name(worker.task_type, worker.domain), []).append(worker)
     for name, workers in by_name.items():
         findings += _not_ready(name, workers, now)
     return _report(findings)
@@ -161,6 +196,7 @@ def as_json(report: Report, fleet: FleetView) -> dict[str, Any]:
             {
                 "level": finding.level.value,
                 "subject": finding.subject,
+                "workers": list(finding.workers),
                 "problem": finding.problem,
                 "since": iso(finding.since),
             }
@@ -202,25 +238,34 @@ def _report(findings: Sequence[Finding]) -> Report:
     return Report(worst, tuple(findings))
 
 
-def _loop(blocked_since: float | None) -> Iterator[Finding]:
-    if blocked_since is not None:
-        problem = "the event loop is blocked, by code that should run in a thread or await"
-        yield Finding(Level.FAILED, "event loop", problem, blocked_since)
+def _loop(blockage: Blockage | None) -> Iterator[Finding]:
+    if blockage is None:
+        return
+    remedy = "blocked by code that should run in a thread or await"
+    if blockage.task_type is None:
+        yield Finding(Level.FAILED, "event loop", f"it is {remedy}", blockage.since)
+        return
+    problem = f"the event loop is {remedy}: its function, in task {blockage.task_id}"
+    name, workers = _name(blockage.task_type, None), (blockage.task_type,)
+    yield Finding(Level.FAILED, name, problem, blockage.since, workers)
 
 
 def _processes(places: Iterable[ProcessView]) -> Iterator[Finding]:
     for place in places:
+        workers = tuple(place.task_types.split(", "))
         if place.is_given_up:
-            yield Finding(Level.FAILED, place.name, "it ended too often and was given up", place.down_since)
+            problem = "it ended too often and was given up"
+            yield Finding(Level.FAILED, place.name, problem, place.down_since, workers)
         elif place.down_since is not None:
-            yield Finding(Level.DEGRADED, place.name, "it ended and is being replaced", place.down_since)
+            problem = "it ended and is being replaced"
+            yield Finding(Level.DEGRADED, place.name, problem, place.down_since, workers)
 
 
 def _failing(workers: Iterable[WorkerView]) -> Iterator[Finding]:
     for worker in workers:
-        if worker.failing_since is not None:
-            problem = f"its polls fail: {worker.failure}"
-            yield Finding(Level.DEGRADED, _name(worker), problem, worker.failing_since)
+        # What does not poll says nothing of the server.
+        if worker.failing_since is not None and not worker.is_paused:
+            yield _polls_fail(Level.DEGRADED, worker)
 
 
 def _not_ready(name: str, workers: Sequence[WorkerView], now: float) -> Iterator[Finding]:
@@ -230,12 +275,16 @@ def _not_ready(name: str, workers: Sequence[WorkerView], now: float) -> Iterator
         latest = max(failing, key=lambda worker: worker.failing_since or 0.0)
         since = latest.failing_since or 0.0
         is_away = all(worker.last_poll is None for worker in workers) or now - since >= AWAY_SECONDS
-        level = Level.FAILED if is_away else Level.DEGRADED
-        yield Finding(level, name, f"its polls fail: {latest.failure}", since)
+        yield _polls_fail(Level.FAILED if is_away else Level.DEGRADED, latest)
     elif all(worker.last_poll is None for worker in workers):
-        yield Finding(Level.FAILED, name, "it has not polled yet")
+        yield Finding(Level.FAILED, name, "it has not polled yet", workers=(workers[0].task_type,))
 
 
-def _name(worker: WorkerView) -> str:
-    domain = f" in domain {worker.domain!r}" if worker.domain else ""
-    return f"worker {worker.task_type!r}{domain}"
+def _polls_fail(level: Level, worker: WorkerView) -> Finding:
+    name, problem = _name(worker.task_type, worker.domain), f"its polls fail: {worker.failure}"
+    return Finding(level, name, problem, worker.failing_since, (worker.task_type,))
+
+
+def _name(task_type: str, domain: str | None) -> str:
+    within = f" in domain {domain!r}" if domain else ""
+    return f"worker {task_type!r}{within}"

@@ -6,7 +6,7 @@ step. What is new in it since the last look goes, as `News`, into the account, w
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 import msgspec
@@ -59,6 +59,8 @@ class Ledger:
         self._distributions: dict[Key, Distribution] = {}
         self._failures: deque[tuple[int, FailureNote]] = deque(maxlen=FAILURES_KEPT)
         self._failed = 0
+        self.sources: list[Callable[[], None]] = []
+        """Called before the numbers are read, to bring in what others count."""
 
     def note(self, failure: FailureNote) -> None:
         """Keep a failure for a while."""
@@ -97,6 +99,8 @@ class Reader:
 
     def news(self) -> News:
         """Return what has come since the last call."""
+        for bring in self._ledger.sources:
+            bring()
         failures = [(number, note) for number, note in self._ledger.failures() if number > self._failed]
         if failures:
             self._failed = failures[-1][0]

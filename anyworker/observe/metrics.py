@@ -12,13 +12,14 @@ import anyio.to_thread
 from anyworker.checks import shown_url
 from anyworker.conductor.exchange import Exchange
 from anyworker.events import Listener
+from anyworker.observe import catalog
 from anyworker.observe.collector import MetricsCollector
 from anyworker.observe.endpoint import endpoint, metrics_page
 from anyworker.observe.exposition import Exposition
 from anyworker.observe.health import FleetView, Report
 from anyworker.observe.ledger import Ledger, News, Reader
 from anyworker.observe.probes import BEAT_SECONDS, Probes
-from anyworker.observe.settings import MetricsSettings, no_trouble
+from anyworker.observe.settings import MetricsSettings
 from anyworker.observe.status import About, StatusPage, settings_of
 from anyworker.observe.textfile import textfile
 from anyworker.observe.traffic import MeasuredExchange
@@ -51,19 +52,24 @@ class Counting:
         """
         return MeasuredExchange(exchange, self.ledger, prefix)
 
-    def watch(
-        self,
-        fleet: Callable[[], FleetView],
-        watchdog: float | None = None,
-        outbox: Callable[[], str | None] = no_trouble,
-    ) -> None:
-        """Show how a fleet is doing."""
+    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+        """Take over what the workers of this process count themselves."""
+        self.ledger.sources.append(Tallies(self.ledger, fleet).bring)
 
     def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
         """Tell what does not change: the server's address, and the workers' options."""
 
     async def beat(self) -> None:
-        """Tell again and again that the event loop turns, where somebody wants to know."""
+        """Measure again and again how late the event loop is."""
+        lag = self.ledger.distribution(catalog.LOOP_LAG)
+        while True:
+            self._turned()
+            due = anyio.current_time() + BEAT_SECONDS
+            await anyio.sleep_until(due)
+            lag.add(max(0.0, anyio.current_time() - due))
+
+    def _turned(self) -> None:
+        """Take note that the event loop turns."""
 
     @contextlib.asynccontextmanager
     async def exposed(self) -> AsyncIterator[None]:
@@ -87,28 +93,23 @@ class Metrics(Counting):
         self._about = About()
         self._page = StatusPage(self._exposition.account, self._look, self._about, settings.ui_url)
 
-    def watch(
-        self,
-        fleet: Callable[[], FleetView],
-        watchdog: float | None = None,
-        outbox: Callable[[], str | None] = no_trouble,
-    ) -> None:
-        """Show how a fleet is doing.
+    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+        """Show how a fleet in this process is doing, and take over what its workers count themselves.
 
         Args:
             fleet: Tells it; any thread may call it.
             watchdog: Seconds for which this event loop may be blocked; None for any time.
-            outbox: Tells what keeps its outbox from its file, None for nothing.
         """
-        self._exposition.workers = lambda: fleet().workers
-        self._exposition.restarts = lambda: _restarts(fleet())
-        self._probes.watch(fleet, watchdog, outbox)
+        super().watch(fleet)
+        self.show(fleet, watchdog)
 
-    async def beat(self) -> None:
-        """Tell again and again that the event loop turns."""
-        while self._settings.http_port is not None:
-            self._probes.beat()
-            await anyio.sleep(BEAT_SECONDS)
+    def show(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
+        """Show how a fleet is doing; its processes tell what they count by `take`."""
+        self._exposition.fleet = fleet
+        self._probes.watch(fleet, watchdog)
+
+    def _turned(self) -> None:
+        self._probes.beat()
 
     def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
         """Tell what does not change: the server's address, and the workers' options."""
@@ -159,8 +160,29 @@ class Metrics(Counting):
             yield
 
 
-def _restarts(fleet: FleetView) -> int | None:
-    return sum(place.restarts for place in fleet.processes) if fleet.processes else None
+class Tallies:
+    """What workers count themselves, because an event for each would cost more than all that it tells.
+
+    Args:
+        ledger: Where it goes.
+        fleet: Tells the numbers; they only grow.
+    """
+
+    def __init__(self, ledger: Ledger, fleet: Callable[[], FleetView]) -> None:
+        self._ledger = ledger
+        self._fleet = fleet
+        self._known: dict[tuple[int, catalog.Metric], int] = {}
+
+    def bring(self) -> None:
+        """Add what has come since the last call."""
+        for number, worker in enumerate(self._fleet().workers):
+            for metric, value in (
+                (catalog.UPDATES, worker.update_attempts),
+                (catalog.FAILED_UPDATES, worker.failed_updates),
+            ):
+                key = number, metric
+                self._ledger.count(metric, worker.task_type).value += value - self._known.get(key, 0)
+                self._known[key] = value
 
 
 class Remote:

@@ -1,13 +1,14 @@
 """The pages that an orchestrator probes."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from anyworker.observe.health import FleetView, ProcessView, Report, WorkerView, as_json, health, readiness
-from anyworker.observe.settings import no_trouble
+from anyworker.observe.health import Blockage, FleetView, Report, as_json, health, readiness
+from anyworker.observe.nothing import NothingYet
+from anyworker.runner.calling.isolation import task_on_thread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -16,46 +17,29 @@ BEAT_SECONDS = 1.0
 """How often the event loop tells that it turns."""
 
 
-class _Stage(Enum):
-    STARTING = "starting"
-
-
-class _NothingYet:
-    """A fleet of which nothing is known."""
-
-    stage = _Stage.STARTING
-    workers: tuple[WorkerView, ...] = ()
-    processes: tuple[ProcessView, ...] = ()
-
-
 class Probes:
     """Answer to probes, in whatever thread."""
 
     def __init__(self) -> None:
-        self._fleet: Callable[[], FleetView] = _NothingYet
+        self._fleet: Callable[[], FleetView] = NothingYet
         self._watchdog: float | None = None
-        self._outbox: Callable[[], str | None] = no_trouble
         self._beat: float | None = None
+        self._thread_id: int | None = None
 
-    def watch(
-        self,
-        fleet: Callable[[], FleetView],
-        watchdog: float | None,
-        outbox: Callable[[], str | None] = no_trouble,
-    ) -> None:
+    def watch(self, fleet: Callable[[], FleetView], watchdog: float | None) -> None:
         """Answer for a fleet; see `Metrics.watch`."""
-        self._outbox = outbox
         self._fleet = fleet
         self._watchdog = watchdog
 
     def beat(self) -> None:
-        """Take note that the event loop turns."""
+        """Take note, in its thread, that the event loop turns."""
         self._beat = _now()
+        self._thread_id = threading.get_ident()
 
     def look(self) -> tuple[FleetView, Report]:
         """Return how the fleet is doing, and what is wrong."""
         fleet = self._fleet()
-        return fleet, health(fleet, blocked_since=self._blocked_since(), outbox=self._outbox())
+        return fleet, health(fleet, blockage=self._blockage())
 
     def health(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer whether the process should go on."""
@@ -65,13 +49,19 @@ class Probes:
     def ready(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer whether it takes tasks."""
         fleet = self._fleet()
-        report = readiness(fleet, blocked_since=self._blocked_since(), now=_now())
+        report = readiness(fleet, blockage=self._blockage(), now=_now())
         return _answer(report, fleet, start_response)
 
-    def _blocked_since(self) -> float | None:
-        if self._beat is None or self._watchdog is None:
+    def _blockage(self) -> Blockage | None:
+        beat = self._beat
+        if beat is None or self._watchdog is None or _now() - beat <= self._watchdog + BEAT_SECONDS:
             return None
-        return self._beat if _now() - self._beat > self._watchdog + BEAT_SECONDS else None
+        task = task_on_thread(self._thread_id)
+        return (
+            Blockage(beat)
+            if task is None
+            else Blockage(beat, task.task_type or task.task_def_name, task.task_id)
+        )
 
 
 def _answer(report: Report, fleet: FleetView, start_response: "StartResponse") -> Iterable[bytes]:

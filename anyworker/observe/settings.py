@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from anyworker.observe.health import FleetView
 
 
-def no_trouble() -> None:
-    """Tell that nothing keeps an outbox from its file."""
-
-
 class Meter(Protocol):
     """What counts in a process of workers."""
 
@@ -40,9 +36,8 @@ class Meter(Protocol):
         self,
         fleet: "Callable[[], FleetView]",
         watchdog: float | None = None,
-        outbox: Callable[[], str | None] = no_trouble,
     ) -> None:
-        """Show how a fleet is doing."""
+        """Show how a fleet in this process is doing, and take over what its workers count."""
 
     def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
         """Tell what does not change: the server's address, and the workers' options."""

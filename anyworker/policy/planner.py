@@ -119,6 +119,11 @@ class Planner:
         """Length of the present streak of failed polls."""
         return self._failures
 
+    @property
+    def failing_until(self) -> float:
+        """Loop time before which nothing is sent because polls have failed."""
+        return self._failing_until
+
     def next(self, now: float, free: int) -> Decision:
         """Return what to do.
 

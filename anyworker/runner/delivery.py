@@ -85,10 +85,11 @@ class Delivery:
         self._random = random
         self._hurry = anyio.Event()
         self._failures = Streak()
+        self.attempts = self.failed_attempts = 0
+        """How often a result was sent from here, and how often that failed."""
         self.undelivered = 0
-        """Results that nobody will send any more."""
+        """Results that nobody will send any more: those of the tasks `given_up`."""
         self.given_up: set[str] = set()
-        """Their tasks."""
 
     def hurry(self) -> None:
         """Make one last attempt for whatever waits for its next, and give up what fails from now on."""
@@ -100,6 +101,7 @@ class Delivery:
         Raises:
             ConductorError: The server has not taken it; `persist` knows what to do.
         """
+        self.attempts += 1
         sent = self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
         return self._watched(sent) if self._failures.count and not parcel.is_replacement else sent
 
@@ -244,7 +246,8 @@ class Delivery:
         return True
 
     def _tell(self, parcel: Parcel, error: ConductorError) -> None:
-        """Log the first of a streak of failures."""
+        """Count a failure; log the first of a streak."""
+        self.failed_attempts += 1
         if self._failures.failed((type(error), error.status)):
             logger.warning(
                 "Results of %s are not accepted, the first of task %s: %s",

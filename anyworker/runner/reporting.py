@@ -1,8 +1,6 @@
 """Tell listeners and the log what a runner does; build nothing that nobody hears."""
 
 import logging
-import sys
-import traceback
 
 import anyio.lowlevel
 
@@ -29,6 +27,7 @@ from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.polls.polling import PollHistory
+from anyworker.runner.threads import stack_of
 from anyworker.values.payload import output_size
 
 logger = logging.getLogger(__name__)
@@ -45,6 +44,7 @@ class Reporter:
 
     def __init__(self, publisher: Publisher, task_type: str, worker_id: str) -> None:
         self._publish = publisher.publish
+        self._hears = publisher.hears
         # As anyio.current_time(), which would look up twice for every task what kind of loop this is.
         self._now = anyio.lowlevel.current_token().backend_class.current_time
         self._task_type = task_type
@@ -58,10 +58,6 @@ class Reporter:
         self._hears_started = publisher.hears(TaskExecutionStarted)
         self._hears_completed = publisher.hears(TaskExecutionCompleted)
         self._hears_failure = publisher.hears(TaskExecutionFailure)
-        self._hears_lease_extended = publisher.hears(LeaseExtended)
-        self._hears_lease_failed = publisher.hears(LeaseFailed)
-        self._hears_lease_lost = publisher.hears(LeaseLost)
-        self._hears_cancelled = publisher.hears(TaskCancelled)
 
     def poll_started(self, count: int) -> None:
         """A poll for so many tasks is about to be sent."""
@@ -143,7 +139,7 @@ class Reporter:
         if failures:
             text = "The lease of task %s holds again, %d heartbeats failed"
             logger.info(text, task.task_id, failures, extra=fields_of(task))
-        if self._hears_lease_extended:
+        if self._hears(LeaseExtended):
             self._publish(
                 LeaseExtended(
                     task_type=self._task_type,
@@ -168,7 +164,7 @@ class Reporter:
                 error,
                 extra=fields_of(task),
             )
-        if self._hears_lease_failed:
+        if self._hears(LeaseFailed):
             self._publish(
                 LeaseFailed(
                     task_type=self._task_type,
@@ -193,7 +189,7 @@ class Reporter:
             "its result comes late" if execution.has_outcome else "its function is cancelled",
             extra=fields_of(task),
         )
-        if self._hears_lease_lost:
+        if self._hears(LeaseLost):
             self._publish(
                 LeaseLost(
                     task_type=self._task_type,
@@ -207,7 +203,7 @@ class Reporter:
     def cancelled(self, execution: Execution, outcome: Outcome) -> None:
         """A call that was cancelled is over."""
         task, reason = execution.draft.task, execution.draft.cancel_reason
-        if not self._hears_cancelled or reason is None:
+        if not self._hears(TaskCancelled) or reason is None:
             return
         late = outcome.late if isinstance(outcome, Dropped) else None
         self._publish(
@@ -247,7 +243,7 @@ class Reporter:
             count,
             most,
             slot,
-            _stack(execution.thread_id),
+            stack_of(execution.thread_id),
             extra=fields_of(execution.draft.task),
         )
 
@@ -258,7 +254,7 @@ class Reporter:
             "task's response timeout. It is at:\n%s",
             execution.draft.task.task_id,
             self._task_type,
-            _stack(execution.thread_id),
+            stack_of(execution.thread_id),
             extra=fields_of(execution.draft.task),
         )
 
@@ -300,8 +296,3 @@ def _cause(outcome: Sent, parcel: Parcel) -> BaseException | None:
     if parcel.result.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR"}:
         return ReportedFailure(parcel.result.reason_for_incompletion or "no reason given")
     return None
-
-
-def _stack(thread_id: int | None) -> str:
-    frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to see a thread
-    return "".join(traceback.format_stack(frame)) if frame else "(it has just ended)"

@@ -54,8 +54,10 @@ class Runner:
     ) -> None:
         self.identity = identity
         self._client = client
-        self._executor = executor
-        self._delivery = delivery
+        self.executor = executor
+        """Calls the function."""
+        self.delivery = delivery
+        """Brings the results home."""
         self._reporter = Reporter(publisher, identity.task_type, identity.worker_id)
         self._planner = Planner(settings, draw)
         self._slots = Slots(settings.thread_count)
@@ -99,24 +101,14 @@ class Runner:
         return len(self._settlement.abandoned)
 
     @property
-    def undelivered(self) -> int:
-        """Results that were given up."""
-        return self._delivery.undelivered
-
-    @property
-    def threads(self) -> int:
-        """Threads in which the function runs, abandoned ones included."""
-        return len(self._executor.threads)
-
-    @property
-    def leaked(self) -> int:
-        """Threads in which the function still runs although its call was given up."""
-        return len(self._executor.leaks)
+    def slots_in_use(self) -> int:
+        """How many of its slots hold a task."""
+        return self._slots.in_use
 
     @property
     def restartable(self) -> bool | None:
         """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
-        return self._executor.restartable
+        return self.executor.restartable
 
     @property
     def is_paused(self) -> bool:
@@ -135,7 +127,7 @@ class Runner:
     def drain(self) -> None:
         """Poll no more, finish what is in hand, end. A poll under way is awaited, its tasks handed back."""
         self._planner.drain()
-        self._executor.leaks.drain()
+        self.executor.leaks.drain()
         for poll in self._polls:
             poll.hasten()
         self._reclaimer.hasten()
@@ -144,7 +136,7 @@ class Runner:
     def cancel(self) -> None:
         """Drain, and end what runs: tasks that may run again are handed back."""
         self.drain()
-        self._delivery.hurry()
+        self.delivery.hurry()
         for execution in list(self._in_hand.values()):
             execution.cancel(Draining())
         self._keeper.look()
@@ -226,6 +218,7 @@ class Runner:
         now = anyio.current_time()
         self._reporter.poll_failed(now - under_way.sent, error)
         self._planner.poll_failed(under_way.poll, kind_of(error), now, asked_pause(error))
+        self._reporter.polls.back_off(self._planner.failing_until - now)
         if self._reclaimer.lost(under_way, error):
             children.start_soon(self._reclaimer.run, self._take_back, children)
 
@@ -272,17 +265,17 @@ class Runner:
                             break
                         await self._settlement.settle(execution, outcome)
                         if execution.is_abandoned:
-                            await self._executor.leaks.outlast(execution, self.slots, self._reporter)
+                            await self.executor.leaks.outlast(execution, self.slots, self._reporter)
                         slot.is_served = not (execution.is_marked or is_stray(outcome))
                         self._freed(slot)
                         if not slot.is_served:
                             return
                 if slot.execution is not None:
                     # The call was cancelled, so whatever follows stands outside of its scope.
-                    outcome = self._executor.ended(slot.execution, outcome)
+                    outcome = self.executor.ended(slot.execution, outcome)
                     await self._settlement.settle(slot.execution, outcome)
                     if slot.execution.is_abandoned:
-                        await self._executor.leaks.outlast(slot.execution, self.slots, self._reporter)
+                        await self.executor.leaks.outlast(slot.execution, self.slots, self._reporter)
                     self._freed(slot)
         finally:
             if slot.execution is not None:
@@ -297,4 +290,4 @@ class Runner:
         if self._planner.is_draining:
             return known(HandedBack())
         self._reporter.execution_started(execution)
-        return self._executor.execute(execution, scope)
+        return self.executor.execute(execution, scope)

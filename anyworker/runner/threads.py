@@ -1,6 +1,8 @@
 """Where plain functions run."""
 
 import math
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -35,3 +37,9 @@ def thread_runner() -> RunSync:
 async def run_inline(function: Callable[[], T], /) -> T:
     """Run a plain function right here: for tests under virtual time, which a thread would always lose to."""
     return function()
+
+
+def stack_of(thread_id: int | None) -> str:
+    """Return what a thread is doing, for people."""
+    frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to see a thread
+    return "".join(traceback.format_stack(frame)) if frame else "(it has just ended)"

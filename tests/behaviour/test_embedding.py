@@ -12,7 +12,7 @@ import anyworker
 from anyworker import Configuration, Worker
 from anyworker.client import ConductorClient, WorkflowDef, WorkflowTask
 from anyworker.devserver import DevServer
-from anyworker.fleet.fleet import FleetStage
+from anyworker.fleet.status import FleetStage
 
 URL = "http://dev/api"
 

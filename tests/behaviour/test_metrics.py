@@ -58,6 +58,8 @@ def check_script(found: Samples, play: Stage) -> None:
     assert of(found, "task_result_size_bytes_sum", taskType="good") == expected
     updates = [of(found, "http_api_client_request_count", method="POST", uri="/tasks", status="200")]
     assert updates == [len(play.tap.updates())] == [6]
+    assert of(found, "task_update_attempts_total", taskType="good") == 6
+    assert of(found, "task_update_attempts_failed_total", taskType="good") == 0
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
@@ -78,6 +80,9 @@ async def test_scripted_run_is_told_exactly_over_http(kind: str, caplog: pytest.
     assert of(found, "task_poll_time_seconds_count", taskType="good") == polls
     assert of(found, "worker_slots", taskType="good", domain="") == 7
     assert of(found, "worker_tasks_in_hand", taskType="good", domain="") == 0
+    assert of(found, "worker_slots_in_use", taskType="good", domain="") == 0
+    assert of(found, "task_result_outbox_depth", storage="memory") == 0
+    assert of(found, "anyworker_process_restarts_total") == 0
     for quantile in ("0.5", "0.75", "0.9", "0.95", "0.99"):
         value = of(found, "task_execute_time_seconds", taskType="good", status="SUCCESS", quantile=quantile)
         assert 0 <= value < 5
@@ -122,7 +127,7 @@ async def test_other_paths_are_not_found(caplog: pytest.LogCaptureFixture) -> No
 async def test_metrics_answer_while_a_function_blocks_the_loop(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "anyworker")
     began, answered = threading.Event(), threading.Event()
-    in_hand: list[float] = []
+    found: list[Samples] = []
 
     async def block(n: int) -> bool:
         began.set()
@@ -133,7 +138,7 @@ async def test_metrics_answer_while_a_function_blocks_the_loop(caplog: pytest.Lo
         def ask() -> None:
             began.wait(20)
             text = httpx.get(port_url(caplog) + "/metrics", trust_env=False).text
-            in_hand.append(of(samples(text), "worker_tasks_in_hand", taskType="block", domain=""))
+            found.append(samples(text))
             answered.set()
 
         await play.define("block")
@@ -143,7 +148,8 @@ async def test_metrics_answer_while_a_function_blocks_the_loop(caplog: pytest.Lo
         flow = await play.play({"n": 1})
         await anyio.to_thread.run_sync(asking.join)
     assert flow.output == {"result": True}
-    assert in_hand == [1]
+    for name in ("worker_tasks_in_hand", "worker_slots_in_use"):
+        assert of(found[0], name, taskType="block", domain="") == 1
 
 
 async def test_port_in_use_is_a_clear_error_and_nothing_starts() -> None:
@@ -183,6 +189,66 @@ async def test_collector_among_the_listeners_can_be_registered_by_hand() -> None
     assert registry.get_sample_value("task_execute_error_total", labels) == 2
     # Asked twice it counts nothing twice.
     assert registry.get_sample_value("task_execute_error_total", labels) == 2
+
+
+@pytest.mark.blocking
+async def test_lag_of_the_event_loop_is_measured(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "anyworker")
+
+    async def block() -> None:
+        threading.Event().wait(1.6)
+
+    async with stage(Worker("block", block), metrics_settings=MetricsSettings(http_port=0)) as play:
+        await play.define("block")
+        await play.play()
+        with anyio.fail_after(20):
+            while (found := samples((await fetch(caplog, "/metrics")).text)) and of(  # noqa: ASYNC110 - no event
+                found, "anyworker_loop_lag_seconds_sum"
+            ) < 0.5:
+                await anyio.sleep(0.05)
+    assert of(found, "anyworker_loop_lag_seconds", quantile="0.99") > 0.5
+
+
+@pytest.mark.parametrize("is_in_file", [False, True])
+async def test_results_that_wait_in_the_outbox_are_shown(
+    is_in_file: bool, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level("INFO", "anyworker")
+
+    async def down(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(503) if request.url.path.endswith("/tasks") else None
+
+    options: dict[str, Any] = {"outbox": tmp_path / "results.db"} if is_in_file else {}
+    options |= {"update_retry_delays": [0.01], "metrics_settings": MetricsSettings(http_port=0)}
+    async with stage(Worker("good", good), hook=down, **options) as play:
+        await play.define("good")
+        for n in (1, 2):
+            await play.start({"n": n})
+        storage = "file" if is_in_file else "memory"
+        with anyio.fail_after(20):
+            while (found := samples((await fetch(caplog, "/metrics")).text)) and (  # noqa: ASYNC110 - no event
+                of(found, "task_result_outbox_depth", storage=storage) < 2
+            ):
+                await anyio.sleep(0.05)
+    for name in ("task_update_attempts_total", "task_update_attempts_failed_total"):
+        assert of(found, name, taskType="good") == 4
+    if is_in_file:
+        assert of(found, "task_result_outbox_depth", storage="memory") == 0
+
+
+async def test_cancelled_calls_are_counted_by_their_reason() -> None:
+    collector = MetricsCollector()
+
+    async def sleep() -> None:
+        await anyio.sleep_forever()
+
+    async with stage(Worker("sleep", sleep, timeout=0.05), event_listeners=[collector]) as play:
+        await play.define("sleep", retry_count=0)
+        await play.play()
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(collector)
+    labels = {"taskType": "sleep", "reason": "TimeoutExceeded"}
+    assert registry.get_sample_value("task_cancel_total", labels) == 1
 
 
 async def test_results_that_went_through_the_outbox_are_counted() -> None:

@@ -97,5 +97,7 @@ async def test_health_fails_while_the_loop_is_blocked_beyond_the_watchdog(
         await play.play({"n": 1})
         await anyio.to_thread.run_sync(asking.join)
         assert answers[-1][0] == 503
-        assert answers[-1][1]["problems"][0]["subject"] == "event loop"
+        [problem] = answers[-1][1]["problems"]
+        assert (problem["subject"], problem["workers"]) == ("worker 'block'", ["block"])
+        assert "task " in problem["problem"]
         await until(caplog, "/health", 200)

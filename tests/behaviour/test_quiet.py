@@ -5,7 +5,7 @@ import pytest
 from stage import stage
 
 from anyworker import Worker
-from anyworker.fleet.fleet import FleetStage
+from anyworker.fleet.status import FleetStage
 
 
 @pytest.mark.virtual_time

@@ -10,7 +10,7 @@ import pytest
 from stage import Stage, stage
 
 from anyworker import Worker, get_task_context
-from anyworker.fleet.fleet import FleetStage
+from anyworker.fleet.status import FleetStage
 
 
 async def begin(play: Stage, count: int = 1) -> list[str]:

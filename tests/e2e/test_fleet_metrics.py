@@ -65,7 +65,7 @@ def test_processes_are_summed_and_a_dead_ones_counts_are_kept(running: Process, 
     running.await_output("restarting in", 3)
     assert metrics.done() == 15
     running.await_output("Conductor Worker[name=nap", 6)
-    assert metrics.value("anyworker_process_restarts") == 3
+    assert metrics.value("anyworker_process_restarts_total") == 3
     more = naps_begun(server, running, 4, seconds=0.1)
     until(lambda: statuses(server, more) == {"COMPLETED"})
     until(lambda: metrics.done() == 19)

@@ -13,8 +13,8 @@ from anyworker import Configuration, TaskReclaimed
 from anyworker.client import ConductorClient, Task, TaskDef, TaskResult, WorkflowDef, WorkflowTask
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
-from anyworker.fleet.fleet import WorkerStatus
 from anyworker.fleet.processes.salvage import LAST_SECONDS, Salvage
+from anyworker.fleet.status import WorkerStatus
 from anyworker.runner.outbox.file import OutboxFile
 from anyworker.runner.outbox.storage import StoredResult
 

@@ -8,8 +8,9 @@ import anyio.lowlevel
 
 from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.control.steering import serve, steer_by
-from anyworker.fleet.fleet import Ended, Fleet, FleetStage, FleetStatus
+from anyworker.fleet.fleet import Ended, Fleet
 from anyworker.fleet.hosting import hosting
+from anyworker.fleet.status import FleetStage, FleetStatus
 
 _NOTHING = FleetStatus(FleetStage.ENDED, ())
 """What is left of a fleet that never began."""

@@ -10,9 +10,10 @@ import anyio
 from anyworker.fleet.control.leaving import exit_now
 from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.conventions import EXIT_ABANDONED
-from anyworker.fleet.fleet import Fleet, FleetStatus
+from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ABANDON_SECONDS
 from anyworker.fleet.serving import serving
+from anyworker.fleet.status import FleetStatus
 
 
 async def serve(

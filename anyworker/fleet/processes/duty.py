@@ -221,7 +221,8 @@ async def _steer(
 
 async def _beat(link: Link[Order], seconds: float, fleet: Fleet) -> None:
     while True:
-        link.mention(Beat(fleet.status().workers, _rss_mb(), fleet.outbox.trouble))
+        status = fleet.status()
+        link.mention(Beat(status.workers, _rss_mb(), status.outbox))
         await anyio.sleep(seconds)
 
 

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from anyworker.fleet.fleet import WorkerStatus
 from anyworker.fleet.main_module import MainModule
 from anyworker.fleet.processes.link import Message
+from anyworker.fleet.status import OutboxStatus, WorkerStatus
 from anyworker.observe.ledger import News
 
 
@@ -78,8 +78,7 @@ class Beat(Message, frozen=True):
     workers: tuple[WorkerStatus, ...]
     rss_mb: float
     """Memory that it takes, in MB of 2**20 bytes."""
-    outbox: str | None = None
-    """What keeps its outbox from its file, None if nothing does."""
+    outbox: OutboxStatus = OutboxStatus()
 
 
 class Counted(Message, frozen=True):

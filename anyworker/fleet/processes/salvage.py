@@ -15,7 +15,7 @@ from anyworker.configuration import Configuration
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ConfigurationError, OutboxError
 from anyworker.events import Publisher
-from anyworker.fleet.fleet import WorkerStatus
+from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.again import why_not_again
 from anyworker.policy.outcome import Draft, HandedBack, to_result

@@ -12,11 +12,12 @@ import anyio
 import attrs
 
 from anyworker.errors import ConfigurationError
-from anyworker.fleet.fleet import CANCEL_SECONDS, Ended, FleetStage, FleetStatus
+from anyworker.fleet.fleet import CANCEL_SECONDS, Ended
 from anyworker.fleet.processes.orders import Cancel, Drain, Quiet, Resume
 from anyworker.fleet.processes.post import Assignment, Post, Upkeep
 from anyworker.fleet.processes.process import ChildProcess
 from anyworker.fleet.processes.salvage import Salvage
+from anyworker.fleet.status import FleetStage, FleetStatus, OutboxStatus
 
 if TYPE_CHECKING:
     from anyworker.observe.metrics import Metrics
@@ -70,7 +71,7 @@ class Supervisor:
         self._salvage = salvage
         self._metrics = metrics
         if metrics is not None:
-            metrics.watch(self.status, outbox=self._outbox_trouble)
+            metrics.show(self.status)
         self._grace = grace
         self._stage = FleetStage.RUNNING
         self._drain = anyio.Event()
@@ -80,9 +81,6 @@ class Supervisor:
         self.problems: list[str] = []
         """Why a process could not start, and the fleet was stopped for that."""
 
-    def _outbox_trouble(self) -> str | None:
-        return next((child.beat.outbox for child in self._children if child.beat.outbox), None)
-
     def status(self) -> SupervisorStatus:
         """Return the stage, and what each process said last."""
         return SupervisorStatus(
@@ -90,6 +88,7 @@ class Supervisor:
             workers=tuple(worker for child in self._children for worker in child.beat.workers),
             processes=tuple(post.status() for post in self._posts),
             was_cut_short=self._has_cut_short,
+            outbox=_together([child.beat.outbox for child in self._children]),
             failures=sum(post.failures for post in self._posts),
         )
 
@@ -163,6 +162,8 @@ class Supervisor:
         try:
             async with self._exposed(), anyio.create_task_group() as watch:
                 watch.start_soon(self._enforce_grace)
+                if self._metrics is not None:
+                    watch.start_soon(self._metrics.beat)
                 async with anyio.create_task_group() as posts:
                     for post in self._posts:
                         posts.start_soon(post.keep)
@@ -202,6 +203,14 @@ class Supervisor:
                 *(child.name, child.pid, await child.stacks()),
             )
             child.kill()
+
+
+def _together(outboxes: Sequence[OutboxStatus]) -> OutboxStatus:
+    return OutboxStatus(
+        path=next((each.path for each in outboxes if each.path), None),
+        trouble=next((each.trouble for each in outboxes if each.trouble), None),
+        in_memory=sum(each.in_memory for each in outboxes),
+    )
 
 
 def _ignore(_: object) -> None:

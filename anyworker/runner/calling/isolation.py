@@ -1,10 +1,14 @@
 """Give code a context of its own inside a task that serves many."""
 
+import sys
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from time import perf_counter
 from typing import Any, TypeVar
+
+from anyworker import context as task_context
+from anyworker.conductor.models import Task
 
 T = TypeVar("T")
 
@@ -43,3 +47,15 @@ def in_context(
             resume, argument = coroutine.throw, error
         else:
             resume = coroutine.send
+
+
+def task_on_thread(thread_id: int | None) -> Task | None:
+    """Return the task whose coroutine function a thread is running just now, None for none.
+
+    Asked of another thread's stack, so that no task pays for the answer.
+    """
+    frame = sys._current_frames().get(thread_id or 0)  # noqa: SLF001 - the documented way to see a thread
+    while frame is not None and frame.f_code is not in_context.__code__:
+        frame = frame.f_back
+    context = None if frame is None else frame.f_locals.get("context")
+    return None if context is None else task_context.task_in(context)

@@ -39,6 +39,17 @@ def existing(path: str | os.PathLike[str]) -> Iterator[OutboxFile]:
         file.close()
 
 
+def waiting_in(path: str | os.PathLike[str]) -> int | None:
+    """Return how many results wait in a file, for whatever server; None where it cannot tell."""
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
+            [count] = connection.execute("SELECT count(*) FROM results WHERE state = 'waiting'").fetchone()
+    except sqlite3.Error:
+        return None
+    return int(count)
+
+
 def listing(connection: sqlite3.Connection, state: str | None = None) -> list[dict[str, Any]]:
     """Return all results but for their bodies, the oldest first."""
     rows = connection.execute(

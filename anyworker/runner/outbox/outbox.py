@@ -55,6 +55,8 @@ class Outbox:
         self._memory = MemoryStorage(settings.max_results, settings.max_bytes)
         self._archive: Archive | None = None
         self._settings = settings
+        self.path = None if settings.path is None else str(settings.path)
+        """Its file, None where it is in memory only."""
         self._replays = Replays(draw)
         self._changed = anyio.Event()
         self._epoch = now_ms() / 1000 - anyio.current_time()

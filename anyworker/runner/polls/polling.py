@@ -61,17 +61,23 @@ class PollHistory:
     """Epoch seconds of the first failure since then."""
     failure: str | None = None
     """Why the last poll failed, None where it did not."""
+    backs_off_until: float | None = None
+    """Epoch seconds before which nothing is polled for that reason."""
 
     def succeeded(self) -> None:
         """Note an answer."""
         self.last = datetime.now(UTC).timestamp()
         if self.failing_since is not None:
-            self.failing_since = self.failure = None
+            self.failing_since = self.failure = self.backs_off_until = None
 
     def failed(self, error: ConductorError) -> None:
         """Note a failure."""
         self.failing_since = self.failing_since or datetime.now(UTC).timestamp()
         self.failure = str(error)
+
+    def back_off(self, seconds: float) -> None:
+        """Note how long the next poll is put off."""
+        self.backs_off_until = datetime.now(UTC).timestamp() + seconds
 
 
 @attrs.define(eq=False)

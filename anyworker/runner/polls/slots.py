@@ -55,6 +55,7 @@ class Slots:
         self.total = thread_count
         """How many there are."""
         self._idle: list[Slot] = []
+        self._made: list[Slot] = []
         self.are_retired = False
         """Whether their children end."""
 
@@ -62,6 +63,11 @@ class Slots:
     def free(self) -> int:
         """How many hold neither a task nor a place for what a poll may bring."""
         return int(self._limiter.available_tokens)
+
+    @property
+    def in_use(self) -> int:
+        """How many hold a task. Any thread may ask."""
+        return sum(slot.execution is not None for slot in self._made)
 
     def take(self, count: int) -> list[Slot]:
         """Take free slots; there must be as many.
@@ -71,10 +77,14 @@ class Slots:
         """
         slots = []
         for _ in range(count):
-            slot = self._idle.pop() if self._idle else Slot()
+            slot = self._idle.pop() if self._idle else self._another()
             self._limiter.acquire_on_behalf_of_nowait(slot)
             slots.append(slot)
         return slots
+
+    def _another(self) -> Slot:
+        self._made.append(slot := Slot())
+        return slot
 
     def free_up(self, slot: Slot) -> None:
         """Give a slot back, its task settled or none come."""
