@@ -13,11 +13,13 @@ from fleet_rig import STARTED, children, fleet, is_alive, naps_begun, statuses, 
 from process_rig import Server
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
-TWO = "anyworker.run(processes=2, import_modules=['workers'])"
+BACKENDS = ["asyncio", "trio"]
+TWO = "anyworker.run(processes=2, import_modules=['workers'], backend=sys.argv[1])"
 
 
-def test_killed_process_is_explained_and_replaced(server: Server, tmp_path: Path) -> None:
-    with fleet(server, tmp_path, TWO) as process:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_killed_process_is_explained_and_replaced(backend: str, server: Server, tmp_path: Path) -> None:
+    with fleet(server, tmp_path, TWO, backend) as process:
         pids = children(process)
         os.kill(pids[0], KILL)
         process.await_output("Conductor Worker[name=toil", 3)
@@ -28,8 +30,9 @@ def test_killed_process_is_explained_and_replaced(server: Server, tmp_path: Path
     assert b"(pid %d) was killed by signal 9, often out of memory" % pids[0] in process.err
 
 
-def test_process_that_drains_by_itself_is_replaced(server: Server, tmp_path: Path) -> None:
-    with fleet(server, tmp_path, TWO) as process:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_process_that_drains_by_itself_is_replaced(backend: str, server: Server, tmp_path: Path) -> None:
+    with fleet(server, tmp_path, TWO, backend) as process:
         ids = naps_begun(server, process, 4, seconds=1)
         os.kill(children(process)[0], TERM)
         process.await_output("Conductor Worker[name=toil", 3)
@@ -85,7 +88,10 @@ if __name__ == "__main__":
     assert process.err.count(b"was killed by signal 9") == 20
 
 
-def test_process_that_exits_at_once_is_restarted_ever_later(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_process_that_exits_at_once_is_restarted_ever_later(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
     code = """
 import workers
 @anyworker.worker_task("bomb")
@@ -98,9 +104,9 @@ class Fuse(anyworker.TaskRunnerEventsListener):
 
 import os
 if __name__ == "__main__":
-    anyworker.run(processes="per-worker", event_listeners=[Fuse()])
+    anyworker.run(processes="per-worker", event_listeners=[Fuse()], backend=sys.argv[1])
 """
-    with fleet(server, tmp_path, code, wait_for="restart 4)", count=1) as process:
+    with fleet(server, tmp_path, code, backend, wait_for="restart 4)", count=1) as process:
         workflow_id = server.start("nap")
         until(lambda: statuses(server, [workflow_id]) == {"COMPLETED"})
         process.send(TERM)
@@ -144,16 +150,19 @@ def test_process_that_cannot_start_stops_the_fleet_with_its_error(
     assert b"restart" not in process.err
 
 
-def test_blocked_event_loop_is_reported_with_its_stack_and_replaced(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_blocked_event_loop_is_reported_with_its_stack_and_replaced(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
     code = """
 import time
 @anyworker.worker_task("wedge")
 async def wedge() -> None:
     time.sleep(60)
 if __name__ == "__main__":
-    anyworker.run(processes="per-worker", watchdog=1, import_modules=["workers"])
+    anyworker.run(processes="per-worker", watchdog=1, import_modules=["workers"], backend=sys.argv[1])
 """
-    with fleet(server, tmp_path, code, wait_for="Conductor Worker[", count=4) as process:
+    with fleet(server, tmp_path, code, backend, wait_for="Conductor Worker[", count=4) as process:
         began = time.monotonic()
         server.start("wedge")
         process.await_output("Conductor Worker[name=wedge", 2)
@@ -165,8 +174,11 @@ if __name__ == "__main__":
     assert b"'wedge' (pid" in process.err
 
 
-def test_processes_finish_and_go_when_their_parent_is_killed(server: Server, tmp_path: Path) -> None:
-    with fleet(server, tmp_path, TWO) as process:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_processes_finish_and_go_when_their_parent_is_killed(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
+    with fleet(server, tmp_path, TWO, backend) as process:
         pids = children(process)
         ids = naps_begun(server, process, 4, seconds=2)
         process.send(KILL)
@@ -177,10 +189,13 @@ def test_processes_finish_and_go_when_their_parent_is_killed(server: Server, tmp
     assert statuses(server, [late]) == {"SCHEDULED"}
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("limit", ["max_tasks_per_process=5", "max_rss_mb=1"])
-def test_old_process_is_drained_behind_its_successor(limit: str, server: Server, tmp_path: Path) -> None:
-    code = f"anyworker.run(processes=2, import_modules=['workers'], {limit})"
-    with fleet(server, tmp_path, code) as process:
+def test_old_process_is_drained_behind_its_successor(
+    limit: str, backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = f"anyworker.run(processes=2, import_modules=['workers'], {limit}, backend=sys.argv[1])"
+    with fleet(server, tmp_path, code, backend) as process:
         pids = children(process)
         long = naps_begun(server, process, 2, seconds=3)
         ids: list[str] = []
