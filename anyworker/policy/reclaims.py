@@ -1,7 +1,8 @@
 """When tasks are looked for that the server gave away in answers that nobody got.
 
 A streak of lost polls lasts until one is answered. It is searched for once, when it is over: only then is a
-search likely to be answered, too, and to see everything.
+search likely to be answered, too, and to see everything. What a search could not find out while the streak
+goes on is searched for again.
 """
 
 import math
@@ -112,3 +113,16 @@ class Losses:
         if self._over_at == math.inf:
             self._patience = min(self._patience * 2, LONGEST_PATIENCE)
         return since
+
+    def failed(self, since: float, now: float) -> bool:
+        """Searches were of no avail; return whether there will be others: while polls fail as well.
+
+        Args:
+            since: What `begin` had returned.
+            now: The time.
+        """
+        if self._over_at < math.inf:
+            return False
+        self.since = min(self.since, since)
+        self._noticed = now
+        return True

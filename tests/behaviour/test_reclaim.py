@@ -266,6 +266,38 @@ async def test_server_without_a_search_is_asked_once(status: int) -> None:
     assert len(searches(play)) == 1
 
 
+async def test_task_lost_before_a_long_outage_runs_after_it() -> None:
+    server, recorder = DevServer(), Recorder()
+    async with stage(
+        Worker("work", work, thread_count=5), server=server, event_listeners=[recorder], inline=True
+    ) as play:
+        await play.define("work", response_timeout_seconds=HOUR)
+        fault: Any = LOSSES["cut"](server)
+        workflow = await play.start()
+        while not fault.hits:  # noqa: ASYNC110 - it tells no event
+            await anyio.sleep(0.001)
+        server.faults.drop(POLL, how="refuse", lasting=120)
+        server.faults.drop("GET /tasks/search-v2", how="refuse", lasting=120)
+        await anyio.sleep(119)
+        assert not recorder.events
+        await results(play, [workflow], within=40)
+        assert set(recorder.outcomes) <= {"run", "handed_back"}
+
+
+async def test_search_that_is_answered_by_garbage_is_repeated() -> None:
+    server, recorder = DevServer(), Recorder()
+    async with stage(
+        Worker("work", work, thread_count=10), server=server, event_listeners=[recorder], inline=True
+    ) as play:
+        await play.define("work", response_timeout_seconds=HOUR)
+        await anyio.sleep(1)
+        server.faults.drop(POLL, after_effect=True, times=4)
+        garbled = server.faults.garble("GET /tasks/search-v2", times=1)
+        await results(play, [await play.start() for _ in range(8)], within=20)
+        assert recorder.events
+        assert garbled.hits == 1
+
+
 async def test_task_whose_result_waits_in_the_outbox_is_not_run_again() -> None:
     server, recorder = DevServer(), Recorder()
     calls: list[int] = []

@@ -65,6 +65,29 @@ def test_streak_without_an_end_is_searched_for_ever_more_rarely() -> None:
     assert waits[-1] == LONGEST_PATIENCE
 
 
+def test_searches_in_vain_are_repeated_when_polls_work_again() -> None:
+    losses = Losses(lambda: 0.0)
+    losses.lost(0.0, 0.0, 1.0)
+    since = losses.begin()
+    assert losses.failed(since, 20.0)
+    assert losses.is_pending
+    assert losses.due == 20.0 + 2 * FIRST_PATIENCE
+    losses.answered(25.0)
+    assert losses.due == 25.0
+    assert losses.begin() == 0.0
+
+
+def test_searches_in_vain_are_not_repeated_where_polls_work_or_no_more_are_sent() -> None:
+    working, last = Losses(lambda: 0.0), Losses(lambda: 0.0)
+    for losses in (working, last):
+        losses.lost(0.0, 0.0, 1.0)
+    working.answered(2.0)
+    last.last(2.0)
+    for losses in (working, last):
+        assert not losses.failed(losses.begin(), 20.0)
+        assert not losses.is_pending
+
+
 @given(st.integers(1, 20), UNIT, st.booleans())
 def test_looks_are_few(looks: int, draw: float, has_failed: bool) -> None:
     pauses = FAILURE_PAUSES if has_failed else EMPTY_PAUSES

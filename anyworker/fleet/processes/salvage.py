@@ -19,8 +19,7 @@ from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.again import why_not_again
 from anyworker.policy.outcome import Draft, HandedBack, to_result
-from anyworker.runner.outbox.file import holding
-from anyworker.runner.outbox.listing import existing
+from anyworker.runner.outbox.listing import stored_tasks
 from anyworker.runner.polls.reclaiming import Reclaimed, tell_reclaimed
 from anyworker.runner.polls.searching import Search
 
@@ -28,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 PAUSES = (0.1, 0.9, 1.0, 1.5, 2.0)
 """Seconds before each search: a server may hold polls of the dead process for five, and give them tasks."""
-FAILURE_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each further search, as long as they fail."""
+FAILURE_PAUSES = (2.0, 4.0, 8.0, 16.0, *[30.0] * 120)
+"""Seconds before each further search, as long as they fail: for an hour."""
 LAST_SECONDS = 4.0
 """How long all of it may take once the fleet ends."""
 SEARCHES_AT_ONCE = 8
@@ -132,8 +131,10 @@ class Salvage:
             logger.warning(text, estate.process, estate.worker.task_type, failure)
 
     async def _look(self, client: ConductorClient, estate: Estate) -> None:
-        for task_id in await estate.search.candidates():
-            if await self._is_stored(task_id):
+        found = await estate.search.candidates()
+        stored = await self._stored(found)
+        for task_id in found:
+            if task_id in stored:
                 continue
             task = await estate.search.confirmed(task_id)
             if task is None or (task_id, task.poll_count) in estate.settled:
@@ -145,20 +146,15 @@ class Salvage:
             estate.settled.add((task_id, task.poll_count))
             self._tell(task, estate, why_not)
 
-    async def _is_stored(self, task_id: str) -> bool:
-        """Return whether the outbox's file has the task's result."""
-        path = self._outbox
-        if path is None:
-            return False
-
-        def ask() -> bool:
-            with existing(path) as file:
-                return file.ask(holding(task_id))
-
+    async def _stored(self, task_ids: Sequence[str]) -> set[str]:
+        """Return the tasks whose results the outbox's file has."""
+        if self._outbox is None or not task_ids:
+            return set()
         try:
-            return await anyio.to_thread.run_sync(ask)
-        except OutboxError:
-            return False
+            return await anyio.to_thread.run_sync(stored_tasks, self._outbox, task_ids)
+        except OutboxError as error:
+            logger.warning("Tasks are given back although their results may be stored: %s", error)
+            return set()
 
     def _tell(self, task: Task, estate: Estate, why_not: str | None) -> None:
         """Tell that a task was given back, or why not."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,36 @@ def existing(path: str | os.PathLike[str]) -> Iterator[OutboxFile]:
         file.close()
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    """Ask a file that is there, for the block, without waiting for who writes to it."""
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
+        yield connection
+
+
 def waiting_in(path: str | os.PathLike[str]) -> int | None:
     """Return how many results wait in a file, for whatever server; None where it cannot tell."""
-    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
+        with reading(path) as connection:
             [count] = connection.execute("SELECT count(*) FROM results WHERE state = 'waiting'").fetchone()
     except sqlite3.Error:
         return None
     return int(count)
+
+
+def stored_tasks(path: str | os.PathLike[str], task_ids: Iterable[str]) -> set[str]:
+    """Return those of the tasks whose results are in a file.
+
+    Raises:
+        OutboxError: There is no such file, or it cannot be read.
+    """
+    text = "SELECT EXISTS (SELECT 1 FROM results WHERE task_id = ?)"
+    try:
+        with reading(path) as connection:
+            return {each for each in task_ids if connection.execute(text, (each,)).fetchone()[0]}
+    except sqlite3.Error as error:
+        raise OutboxError(path, str(error)) from error
 
 
 def listing(connection: sqlite3.Connection, state: str | None = None) -> list[dict[str, Any]]:

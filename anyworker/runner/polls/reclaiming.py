@@ -168,7 +168,7 @@ class Reclaimer:
             if pause is None or (failure is None and is_late):
                 break
             await anyio.sleep(pause)
-        if failure is not None:
+        if failure is not None and not self._losses.failed(since, anyio.current_time()):
             text = "What lost polls of %s may have taken could not be searched for: %s"
             logger.warning(text, self._identity.task_type, failure)
 

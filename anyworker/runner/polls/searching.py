@@ -10,7 +10,6 @@ from anyworker.errors import (
     MethodNotAllowedError,
     NotFoundError,
     ServerError,
-    UnexpectedAnswerError,
 )
 
 logger = logging.getLogger(__name__)
@@ -20,7 +19,7 @@ PAGE = 100
 PAGES = 10
 """Most pages that are looked at."""
 
-_ABSENT = (NotFoundError, MethodNotAllowedError, BadRequestError, UnexpectedAnswerError)
+_ABSENT = (NotFoundError, MethodNotAllowedError, BadRequestError)
 """How a server answers that has no such search."""
 
 
