@@ -183,7 +183,12 @@ def _place(resolved: ResolvedWorker) -> str:
 
 
 def startup_line(
-    resolved: ResolvedWorker, *, pid: int, mode: Literal["async", "thread"], backend: str
+    resolved: ResolvedWorker,
+    *,
+    pid: int,
+    mode: Literal["async", "thread"],
+    backend: str,
+    max_tasks: int | None = None,
 ) -> str:
     """Return the one line that a worker's start is logged with: what runs, and who says so.
 
@@ -192,6 +197,7 @@ def startup_line(
         pid: The process it runs in.
         mode: Where its function runs: on the event loop, or in threads.
         backend: The event loop, as ``asyncio`` or ``trio``.
+        max_tasks: Most tasks of all workers in hand at once, None for any number.
     """
     options = resolved.options
     poll_timeout = options.poll_timeout
@@ -208,6 +214,7 @@ def startup_line(
         "lease_extend": str(options.lease_extend_enabled).lower(),
         "idle_poll_timeout": _millis(options.idle_poll_timeout) if poll_timeout is None else None,
         "rate_limit": options.rate_limit,
+        "max_tasks": max_tasks,
         "mode": mode,
         "backend": backend,
         "sources": _outside_sources(options.sources),

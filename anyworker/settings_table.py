@@ -62,6 +62,7 @@ RUN: Mapping[str, Entry] = {
     "update_retry_delays": Entry(
         "a list of numbers of seconds, 0 or more", _is_list_of(_is_number), default=(10.0, 20.0, 30.0)
     ),
+    "max_tasks": Entry(_COUNT, _is_count),
     "watchdog": Entry(
         "a number of seconds above 0, or false for any time",
         lambda value: value is False or _is_positive(value),

@@ -31,6 +31,11 @@ logger = logging.getLogger(__name__)
     help="How many processes, each with all workers; or one process for each worker.",
 )
 @click.option(
+    "--max-tasks",
+    type=click.IntRange(min=1),
+    help="Most tasks of all workers of a process in hand at once; by default any number.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["console", "json"]),
     default="console",
@@ -52,6 +57,7 @@ def run(
     middleware: Sequence[str],
     verbose: bool,
     processes: str | None,
+    max_tasks: int | None,
     log_format: sharing.LogFormat,
     pid_file: Path | None,
 ) -> None:
@@ -70,6 +76,7 @@ def run(
         "backend": backend,
         "grace": grace,
         "processes": _processes(processes),
+        "max_tasks": max_tasks,
         "lifespan": lifespan,
         "middleware": middleware,
     }

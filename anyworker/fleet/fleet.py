@@ -162,6 +162,8 @@ def _status(runner: Runner) -> WorkerStatus:
         worker_id=identity.worker_id,
         slots=runner.slots,
         slots_in_use=runner.slots_in_use,
+        max_tasks=runner.max_tasks,
+        rate_limit=None if runner.settings.rate is None else str(runner.settings.rate),
         in_hand=runner.in_hand,
         undelivered=runner.delivery.undelivered,
         abandoned=runner.abandoned,

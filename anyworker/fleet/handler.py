@@ -62,6 +62,7 @@ class TaskHandler:
         grace: Seconds that tasks in hand may take to finish when the processes are stopped.
         update_retry_delays: Seconds between attempts to deliver a result.
         outbox: Where results go that could not be delivered, as for `anyworker.run`.
+        max_tasks: Most tasks of all workers of a process in hand at once, as for `anyworker.run`.
         watchdog: As for `anyworker.run`, like the following.
         max_tasks_per_process: Tasks after which a process is drained and replaced.
         max_rss_mb: Memory beyond which a process is drained and replaced.
@@ -93,6 +94,7 @@ class TaskHandler:
         grace: float = 25.0,
         update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
         outbox: OutboxChoice = None,
+        max_tasks: int | None = None,
         watchdog: float | None = 60.0,
         max_tasks_per_process: int | None = None,
         max_rss_mb: float | None = None,
@@ -119,6 +121,7 @@ class TaskHandler:
             "grace": grace,
             "update_retry_delays": update_retry_delays,
             "outbox": outbox,
+            "max_tasks": max_tasks,
         }
         self._division: dict[str, Any] = {
             "processes": processes,

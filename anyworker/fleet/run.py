@@ -44,6 +44,7 @@ def run(
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     outbox: OutboxChoice = None,
+    max_tasks: int | None = None,
     watchdog: float | None = 60.0,
     restart_max_attempts: int | None = None,
     max_tasks_per_process: int | None = None,
@@ -77,6 +78,8 @@ def run(
         update_retry_delays: Seconds between attempts to deliver a result.
         outbox: Where results go that could not be delivered: the path of a file that several processes may
             share, or `OutboxSettings`; by default memory.
+        max_tasks: Most tasks of all workers of a process in hand at once, beside each one's ``thread_count``;
+            by default any number. A place that becomes free goes to the worker that has waited longest.
         watchdog: Seconds for which an event loop may be blocked before ``/health`` says so; one of several
             processes is killed then, and replaced. None for any time.
         restart_max_attempts: Restarts in a row after which a process that dies is not replaced; None for any
@@ -102,6 +105,7 @@ def run(
         "grace": grace,
         "update_retry_delays": update_retry_delays,
         "outbox": outbox,
+        "max_tasks": max_tasks,
     }
     with SignalStages() as stages:
         stages.is_awaited = True

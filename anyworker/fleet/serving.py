@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from random import random
@@ -20,6 +19,7 @@ from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
+from anyworker.fleet.settings_check import check_limits
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
@@ -32,6 +32,7 @@ from anyworker.runner.calling.wrapping import Middleware, checked_middleware
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.outbox.outbox import Outbox
+from anyworker.runner.polls.places import Places
 from anyworker.runner.polls.polling import Identity
 from anyworker.runner.process_id import process_worker_id
 from anyworker.runner.registration import Registrar
@@ -57,6 +58,7 @@ async def serving(
     grace: float = 25.0,
     update_retry_delays: Sequence[float] = UPDATE_RETRY_DELAYS,
     outbox: OutboxChoice = None,
+    max_tasks: int | None = None,
     watchdog: float | None = 60.0,
     run_sync: RunSync | None = None,
 ) -> AsyncIterator[Fleet]:
@@ -79,6 +81,8 @@ async def serving(
         update_retry_delays: Seconds between attempts to deliver a result.
         outbox: Where results go that could not be delivered: the path of a file, or `OutboxSettings`; by
             default memory.
+        max_tasks: Most tasks of all workers together in hand at once, beside each one's ``thread_count``; by
+            default any number. A place that becomes free goes to the worker that has waited longest.
         watchdog: Seconds for which the event loop may be blocked before ``/health`` says so; None for any
             time.
         run_sync: Runs plain functions; by default in worker threads.
@@ -94,7 +98,7 @@ async def serving(
         with problems.of_one_part():
             configuration = configuration or Configuration()
         with problems.of_one_part():
-            check_times(grace, update_retry_delays)
+            check_limits(grace, update_retry_delays, max_tasks)
         with problems.of_one_part():
             around = checked_middleware(middleware)
         with problems.of_one_part():
@@ -122,8 +126,9 @@ async def serving(
             run_sync=aside,
             resources=resources,
             middleware=around,
+            places=Places(max_tasks, len(resolved)),
         )
-        announce(resolved)
+        announce(resolved, max_tasks)
         registrar = Registrar(client, publisher, declarations(resolved))
         beat = [metrics.beat] if metrics else []
         fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], store)
@@ -185,26 +190,6 @@ def resolve_workers(
     return resolution.workers
 
 
-def check_times(grace: float, delays: Sequence[float]) -> None:
-    """Refuse times that cannot work.
-
-    Raises:
-        ConfigurationError: Names the bad values.
-    """
-    named = [("grace", grace), *(("update_retry_delays", delay) for delay in delays)]
-    problems = [
-        f"{name}: {value!r} is not a number of seconds, 0 or more"
-        for name, value in named
-        if not _is_duration(value)
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-
-
-def _is_duration(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
 def assemble(
     workers: Iterable[ResolvedWorker],
     client: ConductorClient,
@@ -215,6 +200,7 @@ def assemble(
     run_sync: RunSync,
     resources: Mapping[str, Any],
     middleware: Sequence[Middleware] = (),
+    places: Places,
 ) -> list[Runner]:
     """Build a runner for each worker. Called in the event loop that will run them.
 
@@ -228,7 +214,7 @@ def assemble(
             with problems.of_one_part():
                 executors.append((resolved, executor_of(resolved, run_sync, resources, middleware)))
     return [
-        _runner(resolved, executor, client, publisher, outbox, own_id=own_id, delays=delays)
+        _runner(resolved, executor, client, publisher, outbox, own_id=own_id, delays=delays, places=places)
         for resolved, executor in executors
     ]
 
@@ -242,6 +228,7 @@ def _runner(
     *,
     own_id: str,
     delays: Sequence[float],
+    places: Places,
 ) -> Runner:
     worker, options = resolved.worker, resolved.options
     identity = Identity(
@@ -271,6 +258,7 @@ def _runner(
             random=random,
         ),
         publisher=publisher,
+        places=places,
         extends_leases=options.lease_extend_enabled,
     )
     if options.paused:
@@ -278,12 +266,12 @@ def _runner(
     return runner
 
 
-def announce(workers: Iterable[ResolvedWorker]) -> None:
+def announce(workers: Iterable[ResolvedWorker], max_tasks: int | None) -> None:
     """Log the line by which an operator knows what runs, one for each worker."""
     backend = _backend()
     for resolved in workers:
         mode: Literal["async", "thread"] = "async" if resolved.worker.is_async else "thread"
-        logger.info(startup_line(resolved, pid=os.getpid(), mode=mode, backend=backend))
+        logger.info(startup_line(resolved, pid=os.getpid(), mode=mode, backend=backend, max_tasks=max_tasks))
 
 
 def _backend() -> str:

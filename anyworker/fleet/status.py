@@ -69,6 +69,10 @@ class WorkerStatus:
     """Whether no other process polls under the worker id."""
     restartable: bool | None = None
     """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
+    max_tasks: int | None = None
+    """How many all workers of its process may have in hand at once; None for any number."""
+    rate_limit: str | None = None
+    """How many tasks it takes in what time; None for any number."""
     tasks: tuple[TaskStatus, ...] = ()
     """The oldest tasks in hand."""
 

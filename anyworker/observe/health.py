@@ -36,6 +36,10 @@ class WorkerView(Protocol):
     @property
     def slots_in_use(self) -> int: ...
     @property
+    def max_tasks(self) -> int | None: ...
+    @property
+    def rate_limit(self) -> str | None: ...
+    @property
     def in_hand(self) -> int: ...
     @property
     def finished(self) -> int: ...
@@ -207,6 +211,8 @@ def as_json(report: Report, fleet: FleetView) -> dict[str, Any]:
                 "task_type": worker.task_type,
                 "domain": worker.domain,
                 "slots": worker.slots,
+                "max_tasks": worker.max_tasks,
+                "rate_limit": worker.rate_limit,
                 "in_hand": worker.in_hand,
                 "finished": worker.finished,
                 "is_paused": worker.is_paused,

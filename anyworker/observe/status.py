@@ -196,6 +196,8 @@ class StatusPage:
             "task_type": first.task_type,
             "domain": first.domain,
             "slots": sum(row.slots for row in rows),
+            "max_tasks": first.max_tasks,
+            "rate_limit": first.rate_limit,
             "in_hand": sum(row.in_hand for row in rows),
             "done": executions.done,
             "failed": executions.failed,

@@ -30,6 +30,14 @@ class Poll:
     """Seconds the server may hold the answer."""
     is_fill: bool
     """Whether it takes what is queued now, without waiting."""
+    withheld: float = 0.0
+    """Seconds for which the server might have held it, were places not scarce."""
+
+    def fitted(self, count: int, *, may_wait: bool) -> "Poll":
+        """Return the same for so many tasks, and without a wait at the server where it may not wait."""
+        if self.timeout and not may_wait:
+            return attrs.evolve(self, count=count, timeout=0.0, withheld=self.timeout)
+        return self if count == self.count else attrs.evolve(self, count=count)
 
 
 @attrs.frozen
@@ -173,9 +181,8 @@ class Planner:
             self._is_fill_due = self._is_fill_due or received >= poll.count
             return
         self._empty_polls += 1
-        self._next_wait = now + empty_poll_delay(
-            self._empty_polls, self._settings.poll_interval, self._random()
-        )
+        pause = empty_poll_delay(self._empty_polls, self._settings.poll_interval, self._random())
+        self._next_wait = now + max(pause, poll.withheld)
         if not poll.is_fill:
             self._server_wait = min(self._server_wait * 2, self._settings.longest_wait)
 

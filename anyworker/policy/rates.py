@@ -22,6 +22,11 @@ class Rate:
         count, _, unit = text.partition("/")
         return cls(int(count), RATE_UNITS[unit])
 
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        [unit] = [unit for unit, seconds in RATE_UNITS.items() if seconds == self.seconds]
+        return f"{self.count}/{unit}"
+
 
 class RateLimit:
     """Count the tasks of one worker: in no window of the rate's length are there more than it allows.

@@ -7,7 +7,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from anyworker.conductor.models import Task
-from anyworker.errors import ConductorError
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
 from anyworker.policy.outcome import Draft, HandedBack, Outcome
@@ -18,10 +17,11 @@ from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.leasing import Keeper
 from anyworker.runner.leases.watching import Watch
-from anyworker.runner.polls.polling import Identity, PollClient, PollHistory, PollUnderWay, kind_of
+from anyworker.runner.polls.places import Places
+from anyworker.runner.polls.poller import Poller
+from anyworker.runner.polls.polling import Identity, PollClient, PollHistory, PollUnderWay
 from anyworker.runner.polls.reclaiming import Reclaimer
 from anyworker.runner.polls.slots import Slot, Slots
-from anyworker.runner.prospects import asked_pause
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
 
@@ -36,6 +36,7 @@ class Runner:
         executor: Calls the function.
         delivery: Brings the results home.
         publisher: Hears what happens.
+        places: What all workers of the process share.
         extends_leases: Whether the leases of tasks in hand are extended.
         draw: Draws jitter in [0, 1).
     """
@@ -49,10 +50,12 @@ class Runner:
         executor: Executor,
         delivery: Delivery,
         publisher: Publisher,
+        places: Places | None = None,
         extends_leases: bool = False,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.identity = identity
+        self.settings = settings
         self._client = client
         self.executor = executor
         """Calls the function."""
@@ -60,13 +63,22 @@ class Runner:
         """Brings the results home."""
         self._reporter = Reporter(publisher, identity.task_type, identity.worker_id)
         self._planner = Planner(settings, draw)
-        self._slots = Slots(settings.thread_count)
+        self._slots = Slots(settings.thread_count, places or Places())
         self._in_hand: dict[str, Execution] = {}
         watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
         self._keeper = Keeper(client, self._reporter, self._in_hand, watch, extends=extends_leases, draw=draw)
         self._settlement = Settlement(self._in_hand, executor, delivery, self._keeper, self._reporter)
         self._reclaimer = Reclaimer(client, identity, self._settlement, publisher, draw)
-        self._polls: set[PollUnderWay] = set()
+        self._poller = Poller(
+            identity,
+            client,
+            planner=self._planner,
+            slots=self._slots,
+            reporter=self._reporter,
+            reclaimer=self._reclaimer,
+            take=self._take_in_hand,
+            take_back=self._take_back,
+        )
         self._changed = anyio.Event()
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
@@ -75,6 +87,11 @@ class Runner:
     def slots(self) -> int:
         """How many tasks it may have in hand at once."""
         return self._slots.total
+
+    @property
+    def max_tasks(self) -> int | None:
+        """How many all workers of the process may have in hand at once, None for any number."""
+        return self._slots.places.total
 
     @property
     def polls(self) -> PollHistory:
@@ -128,9 +145,7 @@ class Runner:
         """Poll no more, finish what is in hand, end. A poll under way is awaited, its tasks handed back."""
         self._planner.drain()
         self.executor.leaks.drain()
-        for poll in self._polls:
-            poll.hasten()
-        self._reclaimer.hasten()
+        self._poller.hasten()
         self._changed.set()
 
     def cancel(self) -> None:
@@ -160,7 +175,7 @@ class Runner:
                     slots = self._slots.take(poll.count)
                     # Beside tasks in hand a waiting poll needs a child, since their slots poll, too.
                     if poll.is_fill or not self._in_hand:
-                        await self._poll(PollUnderWay(poll, slots, scope), children)
+                        await self._poller.poll(PollUnderWay(poll, slots, scope), children)
                     else:
                         children.start_soon(self._poll_beside, poll, slots, children)
                 case Wait(until):
@@ -178,57 +193,20 @@ class Runner:
     async def _poll_beside(self, poll: Poll, slots: list[Slot], children: TaskGroup) -> None:
         try:
             with anyio.CancelScope() as scope:
-                await self._poll(PollUnderWay(poll, slots, scope), children)
+                await self._poller.poll(PollUnderWay(poll, slots, scope), children)
         finally:
             self._changed.set()
-
-    async def _poll(self, under_way: PollUnderWay, children: TaskGroup) -> None:
-        poll, slots = under_way.poll, under_way.slots
-        started = under_way.sent = anyio.current_time()
-        try:
-            if self._planner.is_draining:
-                self._planner.polled(poll, 0, started)
-                return
-            self._polls.add(under_way)
-            self._reporter.poll_started(poll.count)
-            tasks = await self._client.poll(
-                self.identity.task_type,
-                count=poll.count,
-                timeout=poll.timeout,
-                worker_id=self.identity.worker_id,
-                domain=self.identity.domain,
-            )
-            now = anyio.current_time()
-            self._reporter.poll_completed(now - started, len(tasks))
-            self._planner.polled(poll, len(tasks), now)
-            self._reclaimer.answered(tasks)
-            if tasks:
-                self._take_in_hand(tasks, slots, children, now)
-        except ConductorError as error:
-            self._poll_failed(under_way, error, children)
-        except anyio.get_cancelled_exc_class():
-            self._poll_failed(under_way, self.identity.too_late(), children)
-            raise
-        finally:
-            self._polls.discard(under_way)
-            for slot in slots:
-                self._slots.free_up(slot)
-
-    def _poll_failed(self, under_way: PollUnderWay, error: ConductorError, children: TaskGroup) -> None:
-        now = anyio.current_time()
-        self._reporter.poll_failed(now - under_way.sent, error)
-        self._planner.poll_failed(under_way.poll, kind_of(error), now, asked_pause(error))
-        self._reporter.polls.back_off(self._planner.failing_until - now)
-        if self._reclaimer.lost(under_way, error):
-            children.start_soon(self._reclaimer.run, self._take_back, children)
 
     def _take_back(self, task: Task, taken: float, children: TaskGroup) -> bool:
         """Take a task in hand that a lost poll brought, or hand it back where nobody may run it here."""
         now = anyio.current_time()
-        may_run = self._slots.free > 0 and self._planner.may_take(now)
+        slots = self._slots.take_placed() if self._planner.may_take(now) else []
+        may_run = bool(slots)
         if may_run:
             self._planner.took(now)
-        self._take_in_hand([task], self._slots.take(1) if may_run else [], children, taken)
+        self._take_in_hand([task], slots, children, taken)
+        for slot in slots:
+            self._slots.free_up(slot)
         return may_run
 
     def _take_in_hand(self, tasks: list[Task], slots: list[Slot], children: TaskGroup, now: float) -> None:

@@ -24,7 +24,8 @@ from anyworker.fleet.processes.post import Assignment, Upkeep
 from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 from anyworker.fleet.references import pack
-from anyworker.fleet.serving import Problems, check_times, resolve_workers
+from anyworker.fleet.serving import Problems, resolve_workers
+from anyworker.fleet.settings_check import check_limits
 from anyworker.observe.settings import MetricsSettings
 from anyworker.options import ResolvedWorker
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
@@ -165,6 +166,7 @@ def checked(
     update_retry_delays: Sequence[float],
     middleware: Iterable[object],
     outbox: OutboxChoice,
+    max_tasks: int | None,
     **_: object,
 ) -> tuple[ResolvedWorker, ...]:
     """Return the workers with their options; what cannot work is said once, not by every process."""
@@ -172,7 +174,7 @@ def checked(
         with problems.of_one_part():
             configuration = configuration or Configuration()
         with problems.of_one_part():
-            check_times(grace, update_retry_delays)
+            check_limits(grace, update_retry_delays, max_tasks)
         with problems.of_one_part():
             Publisher(event_listeners)
         with problems.of_one_part():

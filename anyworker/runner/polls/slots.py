@@ -4,6 +4,7 @@ import anyio
 import attrs
 
 from anyworker.runner.in_hand import Execution
+from anyworker.runner.polls.places import Places
 
 
 @attrs.define(eq=False)
@@ -13,6 +14,8 @@ class Slot:
 
     execution: Execution | None = None
     """The task in it, until its result is settled."""
+    has_place: bool = False
+    """Whether it has one of the places that all workers share."""
     is_served: bool = False
     """Whether its child has been started."""
     is_retired: bool = False
@@ -48,9 +51,12 @@ class Slots:
 
     Args:
         thread_count: How many.
+        places: What all workers of the process share.
     """
 
-    def __init__(self, thread_count: int) -> None:
+    def __init__(self, thread_count: int, places: Places) -> None:
+        self.places = places
+        """What all workers of the process share."""
         self._limiter = anyio.CapacityLimiter(thread_count)
         self.total = thread_count
         """How many there are."""
@@ -86,10 +92,38 @@ class Slots:
         self._made.append(slot := Slot())
         return slot
 
+    async def place(self, slots: list[Slot]) -> bool:
+        """Wait for places for slots that were taken; those that get none are freed, and off the list.
+
+        Returns:
+            Whether places are scarce.
+        """
+        granted, are_scarce = await self.places.take(self, len(slots))
+        for slot in slots[:granted]:
+            slot.has_place = True
+        while len(slots) > granted:
+            self.free_up(slots.pop())
+        return are_scarce
+
+    def take_placed(self) -> list[Slot]:
+        """Take one slot, if one is free and there is a place for it at once."""
+        if self.free <= 0 or not self.places.take_nowait():
+            return []
+        [slot] = self.take(1)
+        slot.has_place = self.places.are_limited
+        return [slot]
+
+    def leave(self) -> None:
+        """Let polls that wait for places go without."""
+        self.places.leave(self)
+
     def free_up(self, slot: Slot) -> None:
         """Give a slot back, its task settled or none come."""
         if slot.execution is not None:
             slot.empty()
+        if slot.has_place:
+            slot.has_place = False
+            self.places.give_back()
         self._limiter.release_on_behalf_of(slot)
         self._idle.append(slot)
 
