@@ -23,6 +23,7 @@ def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
         event_listeners=(),
         middleware=(),
         outbox=None,
+        max_tasks=None,
         grace=1.0,
         update_retry_delays=(),
     )

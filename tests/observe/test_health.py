@@ -22,6 +22,8 @@ class OneWorker:
     task_type: str = "greet"
     domain: str | None = None
     slots: int = 10
+    max_tasks: int | None = None
+    rate_limit: str | None = None
     in_hand: int = 0
     finished: int = 0
     threads: int = 0
