@@ -19,7 +19,7 @@ from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
-from anyworker.fleet.settings_check import check_limits
+from anyworker.fleet.limits import check_limits
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings

@@ -17,8 +17,8 @@ from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.leasing import Keeper
 from anyworker.runner.leases.watching import Watch
+from anyworker.runner.poller import Poller
 from anyworker.runner.polls.places import Places
-from anyworker.runner.polls.poller import Poller
 from anyworker.runner.polls.polling import Identity, PollClient, PollHistory, PollUnderWay
 from anyworker.runner.polls.reclaiming import Reclaimer
 from anyworker.runner.polls.slots import Slot, Slots

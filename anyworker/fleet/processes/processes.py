@@ -17,6 +17,7 @@ from anyworker.fleet.control.signals import SignalStages
 from anyworker.fleet.control.steering import exit_status_of, steer_by
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import noted
+from anyworker.fleet.limits import check_limits
 from anyworker.fleet.main_module import main_module
 from anyworker.fleet.processes.logs import own_logs
 from anyworker.fleet.processes.orders import Begin
@@ -25,7 +26,6 @@ from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 from anyworker.fleet.references import pack
 from anyworker.fleet.serving import Problems, resolve_workers
-from anyworker.fleet.settings_check import check_limits
 from anyworker.observe.settings import MetricsSettings
 from anyworker.options import ResolvedWorker
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
