@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 import attrs
 
 from anyworker.option_kinds import is_one_line, shown
-from anyworker.option_table import OPTIONS, PROPERTIES, Option, nearest
+from anyworker.option_table import OPTIONS, PROPERTIES, Option
+from anyworker.spelling import nearest
 
 ALL = "all"
 """Stands for every worker in the place of a worker's name."""
@@ -152,7 +153,7 @@ def _upper_misnomer(key: str, rest: str, names: Collection[str]) -> str | None:
     # Another worker's name may begin like a known one: with "my" known, MY_TASK_DOMAIN is left alone.
     # MY_POL_TIMEOUT is not: it ends in a property too, but is all but poll_timeout.
     endings = {name for name in PROPERTIES if rest.lower().endswith(f"_{name}")}
-    match = nearest(property_name, PROPERTIES, cutoff=0.85)
+    match = nearest(property_name.lower(), PROPERTIES, cutoff=0.85)
     if endings and (match is None or match in endings):
         return None
     return _unknown(key, property_name)
@@ -160,7 +161,7 @@ def _upper_misnomer(key: str, rest: str, names: Collection[str]) -> str | None:
 
 def _unknown(key: str, property_name: str) -> str:
     names = {name.upper() if key.startswith(UPPER) else name: name for name in PROPERTIES}
-    match = nearest(property_name, PROPERTIES)
+    match = nearest(property_name.lower(), PROPERTIES)
     known = [spelling for spelling, name in names.items() if match in {None, name}]
     remedy = f"did you mean {known[0]!r}?" if match else f"there are {', '.join(known)}"
     return f"{key}: unknown property {property_name!r}, {remedy}"

@@ -4,13 +4,13 @@ What a declaration accepts, the environment's keys, the resolved values and the 
 from ``OPTIONS``.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 import attrs
 
 from anyworker.option_kinds import Flag, Kind, Level, Millis, PerTime, Seconds, Text, Whole, shown
+from anyworker.spelling import nearest
 
 FIRST_POLL_TIMEOUT = 0.1
 """Seconds that the server holds the first polls of an adaptive ``poll_timeout``, as in the official SDK."""
@@ -185,11 +185,6 @@ class Settings(TypedDict, total=False):
     forward_logs: int | str | None
 
 
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known name most like another, if one is; ``cutoff`` is difflib's."""
-    return next(iter(difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=cutoff)), None)
-
-
 def check_settings(settings: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     """Check the options of a declaration.
 
@@ -217,7 +212,7 @@ def check_settings(settings: Mapping[str, object]) -> tuple[dict[str, object], l
 def _remedy(name: str, known: Iterable[str]) -> str:
     if name in PROPERTIES and PROPERTIES[name].is_outside_only:
         return f": set it from the environment, as conductor.worker.<name>.{name}, or in a settings file"
-    match = nearest(name, known)
+    match = nearest(name.lower(), known)
     return f": did you mean {match!r}?" if match else ""
 
 

@@ -18,8 +18,9 @@ import attrs
 
 from anyworker.environment import ALL, Environment, environment_tiers, read_environment
 from anyworker.errors import ConfigurationError, DuplicateWorkerError
-from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option, nearest
+from anyworker.option_table import FIRST_POLL_TIMEOUT, OPTIONS, Option
 from anyworker.settings_file import Setting, SettingsFile, dotted
+from anyworker.spelling import nearest
 from anyworker.worker import Worker
 
 
@@ -130,7 +131,7 @@ def _strangers(names: set[str], file: SettingsFile | None) -> Iterator[str]:
     if file is None:
         return
     for name in sorted(file.workers.keys() - names - {ALL}):
-        match = nearest(name, names)
+        match = nearest(name.lower(), names)
         hint = f"; did you mean {match!r}?" if match else ""
         yield f"{file.name}: [{dotted(('workers', name))}] is for no worker that is here{hint}"
 

@@ -34,8 +34,9 @@ import attrs
 
 from anyworker.errors import ConfigurationError
 from anyworker.option_kinds import shown
-from anyworker.option_table import PROPERTIES, Option, nearest
+from anyworker.option_table import PROPERTIES, Option
 from anyworker.settings_table import AUTH, METRICS, OUTBOX, RUN, SERVER, Entry
+from anyworker.spelling import nearest
 from anyworker.toml_lines import line_of
 
 logger = logging.getLogger(__name__)
@@ -272,7 +273,7 @@ class _Reading:
 
     def _unknown(self, path: tuple[str, ...], known: Iterable[str]) -> None:
         names = sorted(known)
-        match = nearest(path[-1], names)
+        match = nearest(path[-1].lower(), names)
         remedy = f"did you mean {match!r}?" if match else f"there are {', '.join(names)}"
         self._refuse(path, f"unknown key, {remedy}", "")
 

@@ -1,6 +1,5 @@
 """Answers that are no success, and failures without an answer, as errors of ours."""
 
-import html
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -189,6 +188,8 @@ def _detail(item: dict[str, Any]) -> str:
 def _excerpt(answer: Answer) -> str:
     text = answer.body.decode("utf-8", "replace")
     if is_markup(answer):
+        import html  # noqa: PLC0415 - half a megabyte for what servers hardly ever answer
+
         title = _TITLE.search(text)
         visible = _TAG.sub(" ", _INVISIBLE.sub(" ", text))
         text = html.unescape(f"{title[1] if title else ''} {visible}")

@@ -1,6 +1,5 @@
 """Import the modules and files that hold workers, and say exactly what is wrong with those that fail."""
 
-import difflib
 import importlib
 import importlib.util
 import os
@@ -15,6 +14,7 @@ from types import FrameType, ModuleType
 
 from anyworker.errors import WorkerImportError
 from anyworker.fleet.discovery.finder import note
+from anyworker.spelling import nearest
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _MACHINERY = {__file__, importlib.__file__}
@@ -212,8 +212,8 @@ def _why_no_file(target: str, path: Path) -> str:
         return f"there is no file {path}; did you mean '{target}.py'?"
     if _exists(dotted):
         return f"there is no file {path}; did you mean the module {dotted!r}?"
-    near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*.py")], n=1)
-    hint = f"; did you mean {str(Path(target).with_name(near[0]))!r}?" if near else ""
+    near = nearest(path.name, (each.name for each in path.parent.glob("*.py")))
+    hint = f"; did you mean {str(Path(target).with_name(near))!r}?" if near else ""
     return f"there is no file {path}{hint}"
 
 
@@ -229,12 +229,9 @@ def _why_missing(name: str) -> str:
     search = getattr(sys.modules.get(package), "__path__", None) if package else None
     if package and search is None:
         return f"{package} is a module, not a package: there is no {last!r} to import from it"
-    names = [module.name for module in pkgutil.iter_modules(search)]
-    near = difflib.get_close_matches(last, names, n=1, cutoff=0.7)
+    near = nearest(last, (module.name for module in pkgutil.iter_modules(search)), cutoff=0.7)
     if near:
-        return (
-            f"there is no module {name!r}; did you mean {f'{package}.{near[0]}' if package else near[0]!r}?"
-        )
+        return f"there is no module {name!r}; did you mean {f'{package}.{near}' if package else near!r}?"
     if not package and _exists(f"src.{name}"):
         return f"there is no module {name!r} on sys.path, but src holds one; install it or set PYTHONPATH=src"
     place = (

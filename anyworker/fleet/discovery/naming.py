@@ -1,12 +1,12 @@
 """Objects that a command line or a settings file names: ``MODULE:NAME``."""
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from anyworker.errors import WorkerImportError
 from anyworker.fleet.discovery.loader import load, merged, refusal
+from anyworker.spelling import nearest
 
 
 def named_parts(lifespan: Any, middleware: Any) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def named(target: str) -> Any:
     value: Any = load(module)
     for part in path.split("."):
         if not hasattr(value, part):
-            near = difflib.get_close_matches(part, dir(value), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(part, dir(value))
+            hint = f"; did you mean {near!r}?" if near else ""
             raise refusal(target, f"there is no {part!r} in {module}{hint}")
         value = getattr(value, part)
     if not callable(value):
