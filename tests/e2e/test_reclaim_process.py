@@ -58,6 +58,21 @@ def test_task_that_may_not_run_again_is_named_and_stays(server: Server, tmp_path
     assert process.out.count(b"napping") == 1
 
 
+def test_worker_that_says_so_has_its_tasks_run_again_whatever_their_attempts(
+    server: Server, tmp_path: Path
+) -> None:
+    says = {"CONDUCTOR_WORKER_NAP_RESTARTABLE": "true"}
+    with fleet(server, tmp_path, TWO, environment=says) as process:
+        workflow_id = server.start("nap", seconds=1, retryCount=0)
+        process.await_output("napping")
+        [pid] = re.findall(rb"napping (\d+)", process.out)
+        os.kill(int(pid), KILL)
+        until(lambda: statuses(server, [workflow_id]) == {"COMPLETED"})
+        process.send(TERM)
+        assert process.end() == 0
+    assert process.out.count(b"napping") == 2
+
+
 def test_tasks_of_all_killed_processes_come_back_although_the_fleet_ends(
     server: Server, tmp_path: Path
 ) -> None:

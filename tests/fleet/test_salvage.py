@@ -68,8 +68,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(outbox: Path | None = None) -> AsyncIterator[Scene]:
-    server = DevServer()
+async def scene(outbox: Path | None = None, epoch: float | None = None) -> AsyncIterator[Scene]:
+    server = DevServer(epoch=epoch)
     configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
     events: list[TaskReclaimed] = []
 
@@ -149,6 +149,38 @@ async def test_task_that_a_poll_of_the_dead_still_takes_is_given_back_again() ->
         task = await play.client.get_task(play.events[0].task_id)
     assert (task.status, task.poll_count) == ("SCHEDULED", 2)
     assert [event.outcome for event in play.events] == ["handed_back"] * 2
+
+
+@pytest.mark.parametrize("epoch", [1e9, 4e9])
+async def test_task_that_comes_after_the_death_is_given_back_whatever_its_attempts(epoch: float) -> None:
+    """Nothing can have begun it; the server's clock may say what it will."""
+    async with scene(epoch=epoch) as play:
+        old = await play.held(retry_count=0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.give_back)
+            await anyio.sleep(0.05)
+            new = await play.held(retry_count=0)
+        assert (await play.client.get_task(old.task_id)).status == "IN_PROGRESS"
+        assert (await play.client.get_task(new.task_id)).status == "SCHEDULED"
+    assert {event.task_id: event.outcome for event in play.events} == {
+        old.task_id: "left",
+        new.task_id: "handed_back",
+    }
+
+
+async def test_later_turn_of_a_task_may_have_begun_before_the_death() -> None:
+    async with scene() as play:
+        task = await play.held(retry_count=0)
+        result = TaskResult(
+            task_id=task.task_id, workflow_instance_id=task.workflow_instance_id, status="IN_PROGRESS"
+        )
+        await play.client.update_task(result)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.give_back)
+            await anyio.sleep(0.05)
+            await play.client.poll("work", count=1, timeout=0, worker_id=DEAD)
+        assert (await play.client.get_task(task.task_id)).status == "IN_PROGRESS"
+    assert [event.outcome for event in play.events] == ["left"]
 
 
 async def test_server_that_is_away_is_asked_again() -> None:

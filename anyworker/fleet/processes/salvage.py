@@ -32,6 +32,8 @@ FAILURE_PAUSES = (2.0, 4.0, 8.0, 16.0, *[30.0] * 120)
 LAST_SECONDS = 4.0
 """How long all of it may take once the fleet ends."""
 SEARCHES_AT_ONCE = 8
+CLOCK_MARGIN = 0.01
+"""Seconds by which the server's times, in whole milliseconds, may err."""
 
 
 @attrs.define(eq=False)
@@ -51,7 +53,8 @@ class Estate:
 class Salvage:
     """Look after the tasks of processes that died.
 
-    Whether a function had begun is not known, so that a task is given back only if it may run again.
+    Whether a function had begun is not known, so that a task is given back only if it may run again. But what
+    a poll of the process took after its death nothing has begun.
 
     Args:
         configuration: The server.
@@ -140,11 +143,26 @@ class Salvage:
             if task is None or (task_id, task.poll_count) in estate.settled:
                 continue
             why_not = why_not_again(task, estate.worker.restartable)
+            if why_not is not None and await self._came_too_late(client, task, estate):
+                why_not = None
             if why_not is None:
                 draft = Draft.of(task, estate.worker.worker_id)
                 await client.update_task(to_result(HandedBack(), draft, now_ms=now_ms))
             estate.settled.add((task_id, task.poll_count))
             self._tell(task, estate, why_not)
+
+    async def _came_too_late(self, client: ConductorClient, task: Task, estate: Estate) -> bool:
+        """Return whether the server gave a task to the process when that was certainly dead.
+
+        A heartbeat shows what the server's clock says now. The time of the first poll is not moved by the
+        heartbeats of the dead; that of a later one may be.
+        """
+        if task.poll_count != 1:
+            return False
+        sent = anyio.current_time()
+        await client.extend_lease(task)
+        passed = (await client.get_task(task.task_id)).update_time - task.start_time
+        return passed >= 0 and sent - passed / 1000 > estate.died + CLOCK_MARGIN
 
     async def _stored(self, task_ids: Sequence[str]) -> set[str]:
         """Return the tasks whose results the outbox's file has."""
