@@ -20,6 +20,7 @@ from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
 from anyworker.fleet.limits import check_limits
+from anyworker.fleet.processes.predecessors import Predecessors
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
@@ -130,8 +131,11 @@ async def serving(
         )
         announce(resolved, max_tasks)
         registrar = Registrar(client, publisher, declarations(resolved))
-        beat = [metrics.beat] if metrics else []
-        fleet = Fleet(runners, grace, [client.keep_time, registrar.run, *beat], store)
+        beside = [client.keep_time, registrar.run, *([metrics.beat] if metrics else [])]
+        if kept.path is not None:
+            others = Predecessors(kept.path, configuration, publisher, run_sync=aside, draw=random)
+            beside.append(lambda: others.run(fleet.status().workers))
+        fleet = Fleet(runners, grace, beside, store)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)
             metrics.describe(configuration.server_api_url, resolved)

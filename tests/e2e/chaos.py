@@ -215,18 +215,16 @@ def environment(url: str) -> dict[str, str]:
 
 def broken(figures: dict[str, Any]) -> list[str]:
     """Return which of anyworker's promises a run did not find kept."""
-    # Nobody knows what a fleet had that was killed as a whole: its workflows wait.
-    unfinished = figures["unfinished"] - figures["of_fleets_killed_whole"]
     nothing = (
         "wrong",
+        "unfinished",
         "results_lost",
         "run_by_two_at_once",
         "waited_for_response_timeout",
+        "of_fleets_killed_whole",
         "processes_left",
     )
     found = [f"{name}: {figures[name]}" for name in nothing if figures[name]]
-    if unfinished > 0:
-        found.append(f"unfinished: {unfinished}")
     if any(status != 0 for status in figures["exit_statuses"]):
         found.append(f"exit_statuses: {figures['exit_statuses']}")
     return found if figures["workflows"] else ["no workflow was started"]

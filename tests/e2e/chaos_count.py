@@ -95,7 +95,7 @@ def count(record: Record) -> dict[str, Any]:
     ``results_lost``: tasks whose function came to its end and that are not completed.
     ``waited_for_response_timeout``: tasks that timed out or that a worker still has in the end, although
     nobody works any more. Those among them that a fleet had which was killed as a whole stand beside it:
-    nobody is left who knows that fleet's worker ids.
+    only what it left on disk tells of its worker ids.
     ``run_by_two_at_once``: tasks that began again while the process that had them lived and ran them.
     """
     runs = executions(record.journal)

@@ -20,7 +20,7 @@ PATIENCE = 300.0
 SHORT = (
     *("--seconds", "0", "--seed", "7", "--rate", "4", "--patience", "90", "--pauses", "0.5", "1.5"),
     *("--update-retry-delays", "1", "2", "4"),
-    *("--faults", "kill_child", "term_child", "kill_parent", "roll", "storm", "kill_server"),
+    *("--faults", "kill_child", "term_child", "kill_parent", "roll", "kill_fleet", "storm", "kill_server"),
 )
 RIGHT: dict[str, Any] = {"status": "COMPLETED", "output": {"result": 3}}
 

@@ -187,3 +187,19 @@ def test_real_server_gives_lost_tasks_again_within_seconds(conductor_url: str, t
         after_kill = kill_and_measure(server, tmp_path)
     print(f"\nafter a cut poll {after_cut:.2f} s, after SIGKILL {after_kill:.2f} s")
     assert max(after_cut, after_kill) < SOON
+
+
+def test_tasks_of_a_whole_fleet_that_was_killed_run_in_the_next(server: Server, tmp_path: Path) -> None:
+    code = TWO.replace(")", f", outbox={str(tmp_path / 'results.db')!r})")
+    with fleet(server, tmp_path, code) as process:
+        ids = naps_begun(server, process, 8, seconds=2)
+        for pid in (process.process.pid, *children(process)):
+            os.kill(pid, KILL)
+        process.process.wait(10)
+    with fleet(server, tmp_path, code) as process:
+        began = time.monotonic()
+        until(lambda: statuses(server, ids) == {"COMPLETED"})
+        assert time.monotonic() - began < SOON
+        process.send(TERM)
+        assert process.end() == 0
+    assert process.err.count(b"when that died: given back after") == 8

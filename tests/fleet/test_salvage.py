@@ -1,85 +1,17 @@
 """What becomes of the tasks of a process that died."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
-import attrs
 import pytest
+from salvage_scene import DEAD, scene, status
 
-from anyworker import Configuration, TaskReclaimed
-from anyworker.client import ConductorClient, Task, TaskDef, TaskResult, WorkflowDef, WorkflowTask
-from anyworker.devserver import DevServer
-from anyworker.events import Publisher
-from anyworker.fleet.processes.salvage import LAST_SECONDS, Salvage
-from anyworker.fleet.status import WorkerStatus
+from anyworker.client import TaskResult
+from anyworker.fleet.processes.salvage import LAST_SECONDS
 from anyworker.runner.outbox.file import OutboxFile
 from anyworker.runner.outbox.storage import StoredResult
 
 pytestmark = pytest.mark.virtual_time
-
-DEAD = "host-1-dead"
-
-
-def status(worker_id: str = DEAD, *, is_unique: bool = True, restartable: bool | None = None) -> WorkerStatus:
-    return WorkerStatus(
-        task_type="work",
-        domain=None,
-        worker_id=worker_id,
-        slots=1,
-        in_hand=0,
-        undelivered=0,
-        abandoned=0,
-        finished=0,
-        threads=0,
-        leaked=0,
-        is_paused=False,
-        last_poll=None,
-        failing_since=None,
-        failure=None,
-        is_unique=is_unique,
-        restartable=restartable,
-    )
-
-
-@attrs.define(eq=False)
-class Scene:
-    """A server, somebody who asks it, and who sees to what the dead left."""
-
-    server: DevServer
-    client: ConductorClient
-    salvage: Salvage
-    events: list[TaskReclaimed]
-
-    async def held(self, worker_id: str = DEAD, **task_def: Any) -> Task:
-        """Return a task that a worker has taken."""
-        await self.client.register_task_defs([TaskDef(name="work", **task_def)])
-        definition = WorkflowDef(name="flow", tasks=[WorkflowTask(name="work", task_reference_name="it")])
-        await self.client.register_workflow_def(definition, overwrite=True)
-        await self.client.start_workflow(name="flow")
-        [task] = await self.client.poll("work", count=1, timeout=0, worker_id=worker_id)
-        return task
-
-    async def give_back(self, *workers: WorkerStatus) -> None:
-        with anyio.fail_after(120):
-            await self.salvage.give_back("process 1 of 2", workers or (status(),))
-
-
-@asynccontextmanager
-async def scene(outbox: Path | None = None, epoch: float | None = None) -> AsyncIterator[Scene]:
-    server = DevServer(epoch=epoch)
-    configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
-    events: list[TaskReclaimed] = []
-
-    class Listener:
-        on_task_reclaimed = staticmethod(events.append)
-
-    async with ConductorClient(configuration) as client:
-        yield Scene(
-            server, client, Salvage(configuration, Publisher([Listener()]), outbox, lambda: 0.5), events
-        )
 
 
 async def test_task_that_may_run_again_is_given_back_at_once_and_counts_as_no_call() -> None:

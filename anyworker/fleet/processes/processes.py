@@ -31,6 +31,7 @@ from anyworker.options import ResolvedWorker
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.restarts import RestartSettings
 from anyworker.runner.calling.wrapping import checked_middleware
+from anyworker.runner.threads import thread_runner
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -132,7 +133,10 @@ def _salvage(
     **_: object,
 ) -> Salvage:
     kept = OutboxSettings.of(outbox, os.environ, configuration)
-    return Salvage(configuration or Configuration(), Publisher(event_listeners), kept.path, random)
+    publisher = Publisher(event_listeners)
+    return Salvage(
+        configuration or Configuration(), publisher, kept.path, draw=random, run_sync=thread_runner()
+    )
 
 
 def _metrics(

@@ -3,10 +3,10 @@
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import anyio
-import anyio.to_thread
 import attrs
 
 from anyworker.conductor.client import ConductorClient
@@ -20,8 +20,10 @@ from anyworker.logs import fields_of
 from anyworker.policy.again import why_not_again
 from anyworker.policy.outcome import Draft, HandedBack, to_result
 from anyworker.runner.outbox.listing import stored_tasks
+from anyworker.runner.outbox.presence import Member, Word, directory_of
 from anyworker.runner.polls.reclaiming import Reclaimed, tell_reclaimed
 from anyworker.runner.polls.searching import Search
+from anyworker.runner.threads import RunSync
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ CLOCK_MARGIN = 0.01
 class Estate:
     """What one worker of a dead process has left behind."""
 
-    worker: WorkerStatus
+    worker: Member
     process: str
     """What messages call the process."""
     died: float
@@ -48,6 +50,15 @@ class Estate:
     search: Search
     settled: set[tuple[str, int]] = attrs.field(factory=set)
     """Tasks that were seen to, by id and pollCount."""
+
+
+def members_of(workers: Iterable[WorkerStatus]) -> tuple[Member, ...]:
+    """Return the workers of a process whose id no other process may have, for others to know them by."""
+    return tuple(
+        Member(worker.task_type, worker.worker_id, worker.domain, worker.restartable)
+        for worker in workers
+        if worker.is_unique
+    )
 
 
 class Salvage:
@@ -61,6 +72,7 @@ class Salvage:
         publisher: Hears of the tasks.
         outbox: The file of the processes' outbox, None if there is none.
         draw: Draws jitter in [0, 1).
+        run_sync: Runs what blocks.
     """
 
     def __init__(
@@ -68,12 +80,15 @@ class Salvage:
         configuration: Configuration,
         publisher: Publisher,
         outbox: str | os.PathLike[str] | None,
+        *,
         draw: Callable[[], float],
+        run_sync: RunSync,
     ) -> None:
         self._configuration = configuration
         self._publisher = publisher
         self._outbox = outbox
         self._draw = draw
+        self._run_sync = run_sync
         self._is_last = False
         self._scopes: set[anyio.CancelScope] = set()
 
@@ -84,7 +99,7 @@ class Salvage:
             scope.deadline = min(scope.deadline, anyio.current_time() + LAST_SECONDS)
 
     async def give_back(self, process: str, workers: Sequence[WorkerStatus]) -> None:
-        """Give back what a process had that is certainly dead.
+        """Give back what a process had that is certainly dead, unless somebody else sees to it.
 
         Workers whose id other processes may have, too, are left out.
 
@@ -92,19 +107,42 @@ class Salvage:
             process: What messages call it.
             workers: What it said last of its workers.
         """
-        died, limiter = anyio.current_time(), anyio.CapacityLimiter(SEARCHES_AT_ONCE)
-        own = [worker for worker in workers if worker.is_unique]
-        if not own:
+        members = members_of(workers)
+        if not members:
             return
-        with self._limited():
+        word: Word | None = None
+        if self._outbox is not None:
+            path = directory_of(self._outbox) / members[0].worker_id
             try:
+                word = await self._run_sync(partial(Word.take, path))
+            except BlockingIOError:
+                return
+            except (OSError, ValueError) as error:
+                logger.warning("What %s left word of cannot be read: %s", process, error)
+        await self.inherit(process, members, word)
+
+    async def inherit(self, process: str, members: Sequence[Member], word: Word | None) -> None:
+        """Give back what workers of a dead process had.
+
+        Args:
+            process: What messages call it.
+            members: The workers.
+            word: What it has left, which is forgotten when all has been seen to.
+        """
+        died, limiter = anyio.current_time(), anyio.CapacityLimiter(SEARCHES_AT_ONCE)
+        try:
+            with self._limited():
                 async with ConductorClient(self._configuration) as client, anyio.create_task_group() as tasks:
-                    for worker in own:
-                        search = Search(client, worker.task_type, worker.domain, worker.worker_id)
-                        estate = Estate(worker, process, died, search)
-                        tasks.start_soon(self._settle, client, estate, limiter)
-            except (ConfigurationError, OSError) as error:
-                logger.warning("What %s had in hand cannot be given back: %s", process, error)
+                    for member in members:
+                        search = Search(client, member.task_type, member.domain, member.worker_id)
+                        tasks.start_soon(self._settle, client, Estate(member, process, died, search), limiter)
+                if word is not None:
+                    await self._run_sync(word.forget)
+        except (ConfigurationError, OSError) as error:
+            logger.warning("What %s had in hand cannot be given back: %s", process, error)
+        finally:
+            if word is not None:
+                word.close()
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:
@@ -169,7 +207,7 @@ class Salvage:
         if self._outbox is None or not task_ids:
             return set()
         try:
-            return await anyio.to_thread.run_sync(stored_tasks, self._outbox, task_ids)
+            return await self._run_sync(partial(stored_tasks, self._outbox, task_ids))
         except OutboxError as error:
             logger.warning("Tasks are given back although their results may be stored: %s", error)
             return set()
