@@ -45,7 +45,8 @@ RESULT_SIZE = Metric(
 REQUEST_TIME = Metric(
     "http_api_client_request",
     "distribution",
-    "Time of a request to the server, by route and HTTP status; status is error where no answer came.",
+    "Time of a request to the server, by route and HTTP status; status is error where no answer came, "
+    "cancelled where nobody waited for it.",
     ("method", "uri", "status"),
     histogram_name="http_api_client_request_seconds",
 )

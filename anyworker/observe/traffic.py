@@ -27,7 +27,7 @@ class MeasuredExchange:
         self._inner = inner
         self._ledger = ledger
         self._prefix = prefix
-        self._known: dict[tuple[bytes, bytes, int | None], Distribution] = {}
+        self._known: dict[tuple[bytes, bytes, int | str], Distribution] = {}
         self.keep_time = inner.keep_time
         self.aclose = inner.aclose
 
@@ -36,16 +36,18 @@ class MeasuredExchange:
     ) -> Answer:
         """Send a request."""
         began = time.perf_counter()
+        status: int | str = "cancelled"
         try:
             answer = await self._inner.exchange(method, target, headers, body, timeouts)
+            status = answer.status
         except httpx.RequestError:
-            self._distribution(method, target, None).add(time.perf_counter() - began)
+            status = "error"
             raise
-        # One that was cancelled has no outcome to tell.
-        self._distribution(method, target, answer.status).add(time.perf_counter() - began)
+        finally:
+            self._distribution(method, target, status).add(time.perf_counter() - began)
         return answer
 
-    def _distribution(self, method: bytes, target: bytes, status: int | None) -> Distribution:
+    def _distribution(self, method: bytes, target: bytes, status: int | str) -> Distribution:
         path = target.partition(b"?")[0]
         key = (method, path, status)
         known = self._known.get(key)
@@ -53,7 +55,6 @@ class MeasuredExchange:
             if len(self._known) >= _MANY:
                 self._known.clear()
             uri = route(path.decode("ascii").removeprefix(self._prefix))
-            label = "error" if status is None else str(status)
-            known = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, label)
+            known = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, str(status))
             self._known[key] = known
         return known
