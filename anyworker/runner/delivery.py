@@ -17,11 +17,12 @@ from anyworker.runner.outbox.outbox import Outbox
 from anyworker.runner.outbox.storage import StoredResult, stored_result
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.prospects import asked_pause, can_help, is_rejected, may_have_worked
+from anyworker.runner.surplus_logs import send_surplus
 
 logger = logging.getLogger(__name__)
 
-LOG_REQUESTS = 100
-"""Most surplus log lines of a task that are sent one by one; what exceeds them goes as one entry."""
+LAST_PAUSE = 1.0
+"""Seconds before the last attempt where the first one fails in the end: a server may be back at once."""
 
 
 class ResultClient(Protocol):
@@ -92,7 +93,7 @@ class Delivery:
         self.given_up: set[str] = set()
 
     def hurry(self) -> None:
-        """Make one last attempt for whatever waits for its next, and give up what fails from now on."""
+        """Make one last attempt for whatever waits for its next, and no more than two from now on."""
         self._hurry.set()
 
     def attempt(self, parcel: Parcel) -> Awaitable[object]:
@@ -238,12 +239,16 @@ class Delivery:
         raise ResultNotTaken(reason)
 
     async def _may_send_again(self, parcel: Parcel, error: ConductorError, attempts: int) -> bool:
-        if attempts > len(self._delays) or self._hurry.is_set() or not can_help(error):
+        if attempts > len(self._delays) or not can_help(error):
             return False
         delay = update_delay(self._delays[attempts - 1], self._random(), asked_pause(error))
-        with anyio.move_on_after(delay):
-            await self._hurry.wait()
-        return True
+        if not self._hurry.is_set():
+            with anyio.move_on_after(delay):
+                await self._hurry.wait()
+            return True
+        if attempts == 1:
+            await anyio.sleep(min(delay, LAST_PAUSE))
+        return attempts == 1
 
     def _tell(self, parcel: Parcel, error: ConductorError) -> None:
         """Count a failure; log the first of a streak."""
@@ -259,22 +264,7 @@ class Delivery:
 
     async def send_surplus_logs(self, parcel: Parcel) -> None:
         """Send the lines that the result itself has no room for; what fails is named and left."""
-        # The server stamps these lines when they arrive, so they come after those of the update.
-        texts = list(parcel.surplus_logs)
-        if len(texts) > LOG_REQUESTS:
-            texts[LOG_REQUESTS - 1 :] = ["\n".join(texts[LOG_REQUESTS - 1 :])]
-        for sent, text in enumerate(texts):
-            try:
-                await self._client.add_log(parcel.result.task_id, text)
-            except ConductorError as error:
-                logger.warning(
-                    "%d log lines of task %s were not stored: %s",
-                    len(parcel.surplus_logs) - sent,
-                    parcel.result.task_id,
-                    error,
-                    extra=fields_of_result(parcel.result, self._task_type),
-                )
-                return
+        await send_surplus(self._client, parcel, self._task_type)
 
     def _give_up(self, result: TaskResult, cause: Exception, attempts: int) -> None:
         self.undelivered += 1

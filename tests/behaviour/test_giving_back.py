@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import httpx
 import pytest
-from stage import Stage, stage
+from stage import Hook, Stage, stage
 
 from anyworker import Task, Worker, check_cancelled, get_task_context
 from anyworker.client import TaskDef, WorkflowDef, WorkflowTask
@@ -139,6 +140,50 @@ async def test_middleware_that_has_not_called_on_has_not_begun_the_function(is_b
         await define(play, defined=0)
         [task] = await stopped(play)
     assert task.status == ("SCHEDULED" if is_before else "FAILED")
+
+
+def failing(times: int) -> Hook:
+    """Answer the first results as a server that is busy."""
+    left = [503] * times
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        is_result = request.method == "POST" and request.url.path == "/api/tasks"
+        return httpx.Response(left.pop(), json={"message": "busy"}) if is_result and left else None
+
+    return hook
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("failures", "status"), [(1, "SCHEDULED"), (2, "IN_PROGRESS")])
+async def test_hand_back_that_is_not_taken_is_sent_once_more(
+    failures: int, status: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage(Worker("work", anyio.sleep_forever), hook=failing(failures), inline=True) as play:
+        await define(play)
+        workflow_id = await play.start()
+        await anyio.sleep(3)
+        began = anyio.current_time()
+        await play.fleet.stop()
+        assert anyio.current_time() - began <= 2
+        [task] = (await play.client.get_workflow(workflow_id)).tasks
+        is_everything_handed_over = play.fleet.status().is_everything_handed_over
+    assert (task.status, len(play.tap.updates())) == (status, 2)
+    assert is_everything_handed_over is (failures == 1)
+    assert (f"Result of task {task.task_id} " in caplog.text) is (failures == 2)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("failures", "status"), [(1, "COMPLETED"), (2, "IN_PROGRESS")])
+async def test_result_that_waits_has_one_last_attempt_at_the_end_of_grace(failures: int, status: str) -> None:
+    async with stage(Worker("work", lambda: 1), hook=failing(failures), grace=3, inline=True) as play:
+        await define(play)
+        workflow_id = await play.start()
+        await anyio.sleep(2)
+        drained = anyio.current_time()
+        await play.fleet.drain()
+        [task] = (await play.client.get_workflow(workflow_id)).tasks
+    assert task.status == status
+    assert [round(seen.at - drained, 1) for seen in play.tap.updates()][1:] == [3.0]
 
 
 async def test_plain_function_that_ends_when_it_is_told_to_is_given_back() -> None:
