@@ -134,7 +134,7 @@ async def serving(
         beside = [client.keep_time, registrar.run, *([metrics.beat] if metrics else [])]
         if kept.path is not None:
             others = Predecessors(kept.path, configuration, publisher, run_sync=aside, draw=random)
-            beside.append(lambda: others.run(fleet.status().workers))
+            beside.append(lambda: others.run(fleet.status().workers, runners))
         fleet = Fleet(runners, grace, beside, store)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)

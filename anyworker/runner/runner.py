@@ -132,6 +132,11 @@ class Runner:
         """Whether it polls no more until `resume`."""
         return self._planner.is_paused
 
+    @property
+    def has_lost_polls(self) -> bool:
+        """Whether the server may have given it tasks that it never heard of."""
+        return self._reclaimer.has_given_up
+
     def pause(self) -> None:
         """Poll no more; what is in hand goes on."""
         self._planner.pause()

@@ -1,6 +1,7 @@
 """Tasks that the server gave to polls whose answers were lost: found, and run or handed back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ from stage import Stage, stage
 
 from anyworker import TaskInProgress, TaskReclaimed, Worker, get_task_context
 from anyworker.devserver import DevServer
+from anyworker.runner.outbox.presence import left
 
 pytestmark = pytest.mark.virtual_time
 
@@ -202,6 +204,23 @@ async def test_lost_poll_does_not_hold_up_a_drain_from_a_server_that_is_gone() -
         began = anyio.current_time()
         await play.fleet.drain()
         assert anyio.current_time() - began < 10
+
+
+@pytest.mark.blocking  # the outbox's file, inline
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_what_lost_polls_have_taken_is_left_to_others_where_a_drain_cannot_find_it(
+    tmp_path: Path, *, is_gone: bool
+) -> None:
+    server, outbox = DevServer(), tmp_path / "results.db"
+    async with stage(Worker("work", work), server=server, inline=True, outbox=outbox) as play:
+        await play.define("work")
+        await anyio.sleep(1)
+        if is_gone:
+            server.faults.drop(POLL)
+            server.faults.drop("GET /tasks/search-v2")
+        await anyio.sleep(1)
+        await play.fleet.drain()
+    assert len(list(left(outbox))) == is_gone
 
 
 async def test_ids_are_searched_for_where_whole_tasks_cannot_be() -> None:

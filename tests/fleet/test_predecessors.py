@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import attrs
 import pytest
 from salvage_scene import DEAD, Scene, scene, status
 
@@ -24,13 +25,18 @@ def will(server: str = URL) -> Will:
     return Will(server, (Member("work", DEAD),))
 
 
+@attrs.frozen
+class Poller:
+    has_lost_polls: bool = False
+
+
 @asynccontextmanager
-async def looking(play: Scene, outbox: Path) -> AsyncIterator[None]:
+async def looking(play: Scene, outbox: Path, *, has_lost_polls: bool = False) -> AsyncIterator[None]:
     """Run a process that shares the outbox, for the block."""
     configuration = Configuration(server_api_url=URL, transport=play.server.transport())
     process = Predecessors(outbox, configuration, Publisher(()), run_sync=run_inline, draw=lambda: 0.0)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(process.run, [status(LIVING)])
+        tasks.start_soon(process.run, [status(LIVING)], [Poller(), Poller(has_lost_polls)])
         yield
         tasks.cancel_scope.cancel()
 
@@ -116,3 +122,18 @@ async def test_supervisor_leaves_to_others_what_they_see_to(tmp_path: Path) -> N
         await play.give_back()
         assert (await play.client.get_task(task.task_id)).status == "SCHEDULED"
     assert not list(left(outbox))
+
+
+async def test_process_that_could_not_find_what_its_polls_have_lost_leaves_it_to_others(
+    tmp_path: Path,
+) -> None:
+    outbox = tmp_path / "results.db"
+    async with scene() as play:
+        async with looking(play, outbox, has_lost_polls=True):
+            task = await play.held(LIVING)
+        assert [path.name for path in left(outbox)] == [LIVING]
+        [path] = left(outbox)
+        path.rename(path.with_name("host-3-gone"))
+        async with looking(play, outbox):
+            await anyio.sleep(1)
+        assert (await play.client.get_task(task.task_id)).status == "SCHEDULED"

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
 import anyio
 
@@ -19,6 +20,15 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 """How long the dead may wait to be found."""
 _LAST_SECONDS = 2.0
+
+
+class Poller(Protocol):
+    """Who polls."""
+
+    @property
+    def has_lost_polls(self) -> bool:
+        """Whether the server may have given it tasks that it never heard of."""
+        ...
 
 
 class Predecessors:
@@ -48,11 +58,12 @@ class Predecessors:
         self._draw = draw
         self._illegible: set[str] = set()
 
-    async def run(self, workers: Iterable[WorkerStatus]) -> None:
+    async def run(self, workers: Iterable[WorkerStatus], pollers: Collection[Poller] = ()) -> None:
         """Do so until cancelled, which is this process's good end.
 
         Args:
             workers: Of this process.
+            pollers: The same; what polls of theirs have lost in the end is left to others as well.
         """
         word = await self._run_sync(partial(self._leave, members_of(workers)))
         try:
@@ -63,7 +74,9 @@ class Predecessors:
                         tasks.start_soon(self._salvage.inherit, name, found.will.members, found)
                     await anyio.sleep(LOOK_SECONDS * (1.0 - 0.2 * self._draw()))
         finally:
-            if word is not None:
+            if word is not None and any(poller.has_lost_polls for poller in pollers):
+                word.close()
+            elif word is not None:
                 with anyio.move_on_after(_LAST_SECONDS, shield=True):
                     await self._run_sync(word.forget)
 

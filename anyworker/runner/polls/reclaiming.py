@@ -90,6 +90,8 @@ class Reclaimer:
         """Tasks that polls have brought meanwhile, with the count of the poll: a later one may be lost."""
         self._taken_back: dict[str, int] = {}
         """Polls that are known from a search, by task: the answers may arrive after all."""
+        self.has_given_up = False
+        """Whether what lost polls may have taken was not found, nor by a later search."""
 
     def lost(self, under_way: PollUnderWay, error: ConductorError) -> bool:
         """Note that a poll failed; return whether somebody must call `run`."""
@@ -131,6 +133,7 @@ class Reclaimer:
                     await self._wait()
                     await self._look(lambda task, since: take(task, since, children))
             if self._scope.cancelled_caught:
+                self.has_given_up = True
                 logger.warning(
                     "What lost polls of %s may have taken was not found in time; such tasks come back after "
                     "their response timeout",
@@ -160,6 +163,7 @@ class Reclaimer:
             failure: ConductorError | None = None
             try:
                 if await self._found(take, since) or not self._search.is_possible:
+                    self.has_given_up = False
                     return
             except ConductorError as error:
                 failure = error
@@ -168,7 +172,8 @@ class Reclaimer:
             if pause is None or (failure is None and is_late):
                 break
             await anyio.sleep(pause)
-        if failure is not None and not self._losses.failed(since, anyio.current_time()):
+        self.has_given_up = failure is not None and not self._losses.failed(since, anyio.current_time())
+        if self.has_given_up:
             text = "What lost polls of %s may have taken could not be searched for: %s"
             logger.warning(text, self._identity.task_type, failure)
 
