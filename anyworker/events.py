@@ -120,10 +120,12 @@ class ResultReplayed(TaskEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRefused(TaskEvent):
-    """The server will never take a result: it does not know the task, or the task has ended otherwise."""
+    """The server will never take a result: it does not know the task, the task has ended otherwise, or the
+    call of a plain function was given up whose thread has come to it after all.
+    """
 
     reason: str
-    """The server's words."""
+    """The server's words, or why the call was given up."""
     task_result: TaskResult
     is_persistent: bool
     """Whether the outbox keeps it beyond the process."""
@@ -136,7 +138,8 @@ class TaskCancelled(TaskEvent):
     reason: "CancelReason"
     """From `anyworker.policy.cancellation`."""
     late_result: TaskResult | None
-    """What the function came to all the same, where nobody else is told of it because the task was lost."""
+    """What the function came to all the same, where nobody else is told of it. That of a thread which is left
+    behind comes later, by a `ResultRefused`."""
 
 
 @dataclass(frozen=True, kw_only=True)

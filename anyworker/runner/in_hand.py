@@ -1,10 +1,12 @@
 """One task in hand."""
 
+from collections.abc import Callable
+
 import anyio
 import attrs
 
 from anyworker.policy.cancellation import CancelReason
-from anyworker.policy.outcome import Draft
+from anyworker.policy.outcome import Draft, Sent
 
 
 @attrs.define(eq=False)
@@ -36,6 +38,8 @@ class Execution:
     """Whether nobody waits for the call any more."""
     is_abandoned: bool = False
     """Whether it was left while a thread ran the function."""
+    late: Callable[[], Sent | None] | None = None
+    """Tells what a call came to after it was given up, None if to nothing."""
     is_marked: bool = False
     """Whether the child that runs it bears the mark of a stray cancellation, whatever came of that."""
     has_outcome: bool = False
@@ -72,6 +76,10 @@ class Execution:
         """Wait for the call no longer. A thread that is in it goes on."""
         self.is_left = True
         self.is_abandoned = not self._takes_entry() and self.thread_id is not None
+
+    def came_to(self) -> Sent | None:
+        """Return what the call came to although it was given up, None as long as a thread goes on with it."""
+        return None if self.is_abandoned or self.late is None else self.late()
 
     def _takes_entry(self) -> bool:
         try:

@@ -205,7 +205,7 @@ class Reporter:
         task, reason = execution.draft.task, execution.draft.cancel_reason
         if not self._hears(TaskCancelled) or reason is None:
             return
-        late = outcome.late if isinstance(outcome, Dropped) else None
+        late = (outcome.late if isinstance(outcome, Dropped) else None) or execution.came_to()
         self._publish(
             TaskCancelled(
                 task_type=self._task_type,

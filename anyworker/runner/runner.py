@@ -59,6 +59,7 @@ class Runner:
         self._client = client
         self.executor = executor
         """Calls the function."""
+        executor.leaks.publisher = publisher
         self.delivery = delivery
         """Brings the results home."""
         self._reporter = Reporter(publisher, identity.task_type, identity.worker_id)

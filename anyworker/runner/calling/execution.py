@@ -206,6 +206,7 @@ class Executor:
             if not scope.cancel_called:
                 return outcome
             task = execution.draft.task
+            execution.late = partial(_sent, outcome)
             text = "The function of task %s went on to its end after its timeout"
             logger.warning(text, task.task_id, extra=fields_of(task))
         execution.is_interrupted = True
@@ -230,6 +231,7 @@ class Executor:
                 returned = await called_in_thread(
                     execution,
                     partial(surroundings.run, self.function, *positional, **named),
+                    context,
                     run_sync=self.run_sync,
                     threads=self.threads,
                     leaks=self.leaks,
@@ -252,6 +254,10 @@ class Executor:
         # Whatever it raised on its way out, it was cancelled: the scopes that asked for it take it from here.
         await anyio.lowlevel.checkpoint()
         raise AssertionError
+
+
+def _sent(outcome: Outcome) -> Sent | None:
+    return outcome if isinstance(outcome, Sent) else None
 
 
 async def known(outcome: Outcome) -> Outcome:

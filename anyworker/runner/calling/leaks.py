@@ -7,7 +7,10 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from anyworker.context import now_ms
+from anyworker.events import Publisher, ResultRefused
 from anyworker.logs import fields_of
+from anyworker.policy.outcome import to_result
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.reporting import Reporter
 
@@ -21,6 +24,8 @@ class Leaks:
     """The calls of one worker that go on in their threads although they were given up."""
 
     def __init__(self) -> None:
+        self.publisher: Publisher | None = None
+        """Hears what they come to in the end, which nobody else is told."""
         self._executions: set[Execution] = set()
         self._changed: anyio.Event | None = None
         self._loop: Any = None
@@ -94,3 +99,23 @@ class Leaks:
             extra=fields_of(task),
         )
         self._wake()
+        self._tell(execution)
+
+    def _tell(self, execution: Execution) -> None:
+        """Tell of a result that nobody takes."""
+        if self.publisher is None or not self.publisher.hears(ResultRefused):
+            return
+        if execution.late is None or (outcome := execution.late()) is None:
+            return
+        draft = execution.draft
+        self.publisher.publish(
+            ResultRefused(
+                task_type=draft.task.task_type,
+                task_id=draft.task.task_id,
+                worker_id=draft.worker_id,
+                workflow_instance_id=draft.task.workflow_instance_id,
+                reason=f"its call had been given up: {draft.cancel_reason}",
+                task_result=to_result(outcome, draft, now_ms=now_ms),
+                is_persistent=False,
+            )
+        )

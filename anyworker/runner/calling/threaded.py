@@ -2,13 +2,19 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
 import attrs
 
+from anyworker.context import TaskContext
+from anyworker.errors import CallCancelled
 from anyworker.policy.cancellation import Draining
+from anyworker.policy.outcome import Sent, failure
 from anyworker.runner.calling.leaks import Leaks
+from anyworker.runner.calling.returning import outcome_of
+from anyworker.runner.calling.tracebacks import traceback_of
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.threads import RunSync
 
@@ -24,6 +30,7 @@ class Returned:
 async def called_in_thread(
     execution: Execution,
     function: Callable[[], object],
+    context: TaskContext,
     *,
     run_sync: RunSync,
     threads: set[int],
@@ -35,7 +42,8 @@ async def called_in_thread(
 
     Args:
         execution: The task.
-        function: Its function, with arguments and context.
+        function: Its function, with its arguments.
+        context: What the function may ask and say.
         run_sync: Runs it.
         threads: Where the thread is counted while it is in the function.
         leaks: Hears when it ends although nobody waits for it.
@@ -64,5 +72,21 @@ async def called_in_thread(
         is_end = isinstance(execution.draft.cancel_reason, Draining)
         # Not swallowed: the next checkpoint raises it again.
         if not (is_end and await leaks.end_of(execution)):
+            execution.late = partial(_late, returned, context, execution)
             raise
     return returned
+
+
+def _late(returned: Returned, context: TaskContext, execution: Execution) -> Sent | None:
+    """Return what a call came to that nobody waits for any more; None if it ended as it was told to."""
+    error = returned.error
+    if isinstance(error, CallCancelled) or not execution.has_begun:
+        return None
+    if error is None:
+        try:
+            outcome = outcome_of(returned.value, context, execution.draft.task)
+        except Exception as flaw:  # noqa: BLE001 - the value's own methods may run here
+            error = flaw
+        else:
+            return outcome if isinstance(outcome, Sent) else None
+    return failure(error, traceback_of(error))
