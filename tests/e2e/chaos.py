@@ -108,23 +108,36 @@ class Chaos:
     pauses: tuple[float, float]
     done: dict[str, int] = attrs.field(factory=dict)
     """How often what was done."""
+    _locks: dict[str, anyio.Lock] = attrs.field(
+        factory=lambda: {name: anyio.Lock() for name in ("storm", "kill_server")}
+    )
+    """Of what lasts, and goes on while other things happen, one after another of its kind."""
 
     async def run(self, seconds: float) -> None:
-        """Break one thing after another for so long, each of them once at least."""
-        deadline, hand = anyio.current_time() + seconds, self._shuffled()
-        while hand or anyio.current_time() < deadline:
-            hand = hand or self._shuffled()
-            fault = hand.pop()
-            self.done[fault.__name__] = self.done.get(fault.__name__, 0) + 1
-            await fault()
-            await anyio.sleep(self.dice.uniform(*self.pauses))
+        """Break one thing after another for so long, each of them once at least.
 
-    def _shuffled(self) -> list[Fault]:
-        faults: list[Fault] = [
-            getattr(self if hasattr(self, name) else self.fleets, name) for name in self.names
-        ]
-        self.dice.shuffle(faults)
-        return faults
+        A storm and an outage go on while others happen, and are over when this returns.
+        """
+        deadline, hand = anyio.current_time() + seconds, self._shuffled()
+        async with anyio.create_task_group() as lasting:
+            while hand or anyio.current_time() < deadline:
+                hand = hand or self._shuffled()
+                name = hand.pop()
+                self.done[name] = self.done.get(name, 0) + 1
+                if name in self._locks:
+                    lasting.start_soon(self._alone, self._locks[name], getattr(self, name))
+                else:
+                    await getattr(self.fleets, name)()
+                await anyio.sleep(self.dice.uniform(*self.pauses))
+
+    def _shuffled(self) -> list[str]:
+        names = list(self.names)
+        self.dice.shuffle(names)
+        return names
+
+    async def _alone(self, lock: anyio.Lock, fault: Fault) -> None:
+        async with lock:
+            await fault()
 
     async def storm(self) -> None:
         """Let the proxy delay, halve and drop for a while."""
