@@ -16,11 +16,11 @@ from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
 from anyworker.fleet.declarations import check_templates, declarations
 from anyworker.fleet.discovery.loader import load_all
+from anyworker.fleet.estates.predecessors import Predecessors
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, opened
 from anyworker.fleet.limits import check_limits
-from anyworker.fleet.processes.predecessors import Predecessors
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings

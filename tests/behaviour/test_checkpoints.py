@@ -8,7 +8,7 @@ from stage import stage
 from anyworker import Configuration, TaskInProgress, TaskReclaimed, Worker, get_task_context
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
-from anyworker.fleet.processes.salvage import Salvage
+from anyworker.fleet.estates.salvage import Salvage
 
 pytestmark = pytest.mark.virtual_time
 

@@ -10,8 +10,8 @@ from anyworker import Configuration, TaskDef, TaskInProgress, Worker, get_task_c
 from anyworker.client import ConductorClient
 from anyworker.conductor.models import Workflow, WorkflowDef, WorkflowTask
 from anyworker.events import Publisher
+from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.fleet import Fleet
-from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.status import FleetStatus
 
 

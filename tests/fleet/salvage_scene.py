@@ -12,7 +12,7 @@ from anyworker import Configuration, TaskReclaimed
 from anyworker.client import ConductorClient, Task, TaskDef, WorkflowDef, WorkflowTask
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
-from anyworker.fleet.processes.salvage import Salvage
+from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.status import WorkerStatus
 from anyworker.runner.threads import run_inline
 

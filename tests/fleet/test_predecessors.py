@@ -11,7 +11,7 @@ from salvage_scene import DEAD, Scene, scene, status
 
 from anyworker.configuration import Configuration
 from anyworker.events import Publisher
-from anyworker.fleet.processes.predecessors import LOOK_SECONDS, Predecessors
+from anyworker.fleet.estates.predecessors import LOOK_SECONDS, Predecessors
 from anyworker.runner.outbox.presence import Member, Will, Word, left
 from anyworker.runner.threads import run_inline
 

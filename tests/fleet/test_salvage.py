@@ -7,7 +7,7 @@ import pytest
 from salvage_scene import DEAD, scene, status
 
 from anyworker.client import TaskResult
-from anyworker.fleet.processes.salvage import LAST_SECONDS
+from anyworker.fleet.estates.salvage import LAST_SECONDS
 from anyworker.runner.outbox.file import OutboxFile
 from anyworker.runner.outbox.storage import StoredResult
 

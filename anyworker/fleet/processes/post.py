@@ -12,10 +12,10 @@ import attrs
 import msgspec
 
 from anyworker.fleet.conventions import EXIT_ABANDONED
+from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.processes.exits import describe_status
 from anyworker.fleet.processes.orders import Begin, Drain
 from anyworker.fleet.processes.process import ChildProcess
-from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.status import ProcessStatus
 from anyworker.observe.ledger import News
 from anyworker.policy.restarts import Restarts, RestartSettings

@@ -17,12 +17,12 @@ from anyworker.fleet.control.signals import SignalStages
 from anyworker.fleet.control.steering import exit_status_of, steer_by
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import noted
+from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.limits import check_limits
 from anyworker.fleet.main_module import main_module
 from anyworker.fleet.processes.logs import own_logs
 from anyworker.fleet.processes.orders import Begin
 from anyworker.fleet.processes.post import Assignment, Upkeep
-from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 from anyworker.fleet.references import pack
 from anyworker.fleet.serving import Problems, resolve_workers

@@ -12,11 +12,11 @@ import anyio
 import attrs
 
 from anyworker.errors import ConfigurationError
+from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.fleet import CANCEL_SECONDS, Ended
 from anyworker.fleet.processes.orders import Cancel, Drain, Quiet, Resume
 from anyworker.fleet.processes.post import Assignment, Post, Upkeep
 from anyworker.fleet.processes.process import ChildProcess
-from anyworker.fleet.processes.salvage import Salvage
 from anyworker.fleet.status import FleetStage, FleetStatus, OutboxStatus
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import anyio
 
 from anyworker.configuration import Configuration
 from anyworker.events import Publisher
-from anyworker.fleet.processes.salvage import Salvage, members_of
+from anyworker.fleet.estates.salvage import Salvage, members_of
 from anyworker.fleet.status import WorkerStatus
 from anyworker.runner.outbox.presence import Member, Will, Word, left
 from anyworker.runner.threads import RunSync
