@@ -9,6 +9,7 @@ from anyworker import Configuration, TaskInProgress, TaskReclaimed, Worker, get_
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
 from anyworker.fleet.estates.salvage import Salvage
+from anyworker.runner.threads import run_inline
 
 pytestmark = pytest.mark.virtual_time
 
@@ -39,7 +40,7 @@ async def test_seeds_example_does_each_item_once_although_its_task_is_drained_an
 
     server, status, workflow_id = DevServer(), "RUNNING", ""
     configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
-    salvage = Salvage(configuration, Publisher([Listener()]), None, lambda: 0.5)
+    salvage = Salvage(configuration, Publisher([Listener()]), None, draw=lambda: 0.5, run_sync=run_inline)
     worker = Worker("work", process_batch)
     with anyio.fail_after(1000):
         while status == "RUNNING":

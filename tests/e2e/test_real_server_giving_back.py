@@ -13,6 +13,7 @@ from anyworker.events import Publisher
 from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.status import FleetStatus
+from anyworker.runner.threads import thread_runner
 
 
 async def define(client: ConductorClient, name: str, defined: int, in_step: int | None) -> None:
@@ -85,7 +86,7 @@ async def test_seeds_example_does_each_item_once(conductor_url: str) -> None:
         return TaskInProgress(0, {"progress": total}) if len(chunk) == 100 else {"total": total}
 
     configuration = Configuration(server_api_url=conductor_url)
-    salvage = Salvage(configuration, Publisher(), None, lambda: 0.5)
+    salvage = Salvage(configuration, Publisher(), None, draw=lambda: 0.5, run_sync=thread_runner())
     with anyio.fail_after(120):
         async with ConductorClient(configuration) as client:
             await define(client, name, 0, None)
