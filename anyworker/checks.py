@@ -234,10 +234,17 @@ def _transport_problems(values: Mapping[str, Any]) -> list[str]:
 
 def _tls_problems(values: Mapping[str, Any]) -> list[str]:
     authority, certificate, key = (values[name] for name in ("ssl_ca_cert", "cert_file", "key_file"))
-    problems: list[str] = []
+    files = (("ssl_ca_cert", authority), ("cert_file", certificate), ("key_file", key))
+    no_path = "it must be a path; an ssl.SSLContext comes from a function given as verify_ssl"
+    problems = [
+        problem(name, type(value).__name__, "argument", no_path)
+        for name, value in files
+        if not isinstance(value, str | None)
+    ]
+    if problems:
+        return problems
     if callable(values["verify_ssl"]) and values["transport"] is None:
         useless = "it has no effect beside the function given as verify_ssl; set it there"
-        files = (("ssl_ca_cert", authority), ("cert_file", certificate), ("key_file", key))
         return [problem(name, repr(path), "argument", useless) for name, path in files if path is not None]
     if authority is not None and (reason := _authority_reason(authority)):
         problems.append(problem("ssl_ca_cert", repr(authority), "argument", reason))

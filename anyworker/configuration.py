@@ -38,7 +38,7 @@ TransportFactory = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 def _path(value: str | os.PathLike[str] | None) -> str | None:
-    return None if value is None else os.fspath(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -587,3 +588,10 @@ def test_a_bad_tls_setting_stops_the_start(certificates, options, reason):
     named = {key: f"{certificates.directory}/{name}" for key, name in options.items()}
     with pytest.raises(ConfigurationError, match=reason):
         Configuration("https://h.test", environ={}, **named)
+
+
+@pytest.mark.parametrize("name", ["ssl_ca_cert", "cert_file", "key_file"])
+def test_context_where_a_path_belongs_is_refused_with_the_remedy(name: str) -> None:
+    wrong: dict[str, Any] = {name: ssl.create_default_context()}
+    with pytest.raises(ConfigurationError, match=f"^{name}=SSLContext .*a function given as verify_ssl$"):
+        Configuration("http://localhost/api", **wrong)

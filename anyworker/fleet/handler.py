@@ -13,11 +13,11 @@ from anyworker.fleet.control.importing import load_by_signals
 from anyworker.fleet.control.steering import leave
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import, is_imported_again
-from anyworker.fleet.processes.processes import Processes, checked, supervisor_of
+from anyworker.fleet.processes.processes import Processes, supervisor_of
 from anyworker.fleet.processes.thread import SupervisorThread
 from anyworker.fleet.references import pack
-from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
-from anyworker.fleet.settings_check import check_settings
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, Problems
+from anyworker.fleet.settings_check import check_settings, checked
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
 from anyworker.registry import registered_workers
@@ -110,8 +110,6 @@ class TaskHandler:
             "restart_backoff_seconds": restart_backoff_seconds,
             "restart_backoff_max_seconds": restart_backoff_max_seconds,
         }
-        # One process is still one of its own here, and replaced like several.
-        check_settings(backend, backend_options or {}, processes, {**limits, **delays}, is_supervised=True)
         self._settings: dict[str, Any] = {
             "configuration": configuration,
             "event_listeners": tuple(event_listeners or ()),
@@ -137,8 +135,18 @@ class TaskHandler:
                 "beat_seconds": monitor_interval_seconds,
             },
         }
-        self._was_told_to_end = load_by_signals(import_modules or ())
-        chosen = checked(_chosen(workers, scan_for_annotated_workers), **self._settings)
+        with Problems() as problems:
+            with problems.of_one_part():
+                # One process is still one of its own here, and replaced like several.
+                every = {**limits, **delays}
+                check_settings(backend, backend_options or {}, processes, every, is_supervised=True)
+            is_loaded = False
+            with problems.of_one_part():
+                self._was_told_to_end = load_by_signals(import_modules or ())
+                is_loaded = True
+            with problems.of_one_part():
+                given = _chosen(workers, scan_for_annotated_workers) if is_loaded else None
+                chosen = checked(given, **self._settings)
         self.workers = tuple(resolved.worker for resolved in chosen)
         """Those that run."""
         if not is_imported_again():

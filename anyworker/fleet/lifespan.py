@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
-from anyworker.errors import LifespanError
+from anyworker.errors import ConfigurationError, LifespanError
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,21 @@ CLOSE_SECONDS = 10.0
 """How long closing may take before it is cancelled."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def check_lifespan(lifespan: object) -> None:
+    """Refuse what makes no context.
+
+    Raises:
+        ConfigurationError: Says what is expected.
+    """
+    # What contextlib.asynccontextmanager's functions return can be called, too, as a decorator.
+    if isinstance(lifespan, contextlib.AsyncContextDecorator):
+        problem = f"lifespan={lifespan!r}: expected the function that makes it; leave out its parentheses"
+        raise ConfigurationError(problem)
+    if not (lifespan is None or callable(lifespan)):
+        problem = f"lifespan={lifespan!r}: expected a function that makes an async context manager"
+        raise ConfigurationError(problem)
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +71,7 @@ class _Keeper:
     """One lifespan, from its opening to its end."""
 
     def __init__(self, lifespan: Lifespan) -> None:
-        self.name = _name(lifespan)
+        self.name = name_of(lifespan)
         self.resources = _NOTHING
         self.ready = anyio.Event()
         """Set once it is open, or failed to open."""
@@ -117,6 +132,7 @@ class _Keeper:
             raise error
 
 
-def _name(lifespan: Lifespan) -> str:
+def name_of(lifespan: Lifespan) -> str:
+    """Return what messages call it."""
     target: Any = lifespan if hasattr(lifespan, "__qualname__") else type(lifespan)
     return f"{target.__module__}.{target.__qualname__}"

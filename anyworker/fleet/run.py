@@ -20,8 +20,8 @@ from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.discovery.naming import named_parts
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import
-from anyworker.fleet.serving import UPDATE_RETRY_DELAYS
-from anyworker.fleet.settings_check import check_settings
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, Problems
+from anyworker.fleet.settings_check import check_settings, checked
 from anyworker.fleet.status import FleetStatus
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
@@ -98,10 +98,12 @@ def run(
         "max_tasks_per_process": max_tasks_per_process,
         "max_rss_mb": max_rss_mb,
     }
-    settings = {
+    settings: dict[str, Any] = {
         "configuration": configuration,
         "event_listeners": tuple(event_listeners),
         "metrics_settings": metrics_settings,
+        "lifespan": None,
+        "middleware": (),
         "grace": grace,
         "update_retry_delays": update_retry_delays,
         "outbox": outbox,
@@ -110,10 +112,17 @@ def run(
     with SignalStages() as stages:
         stages.is_awaited = True
         try:
-            check_settings(backend, options, processes, upkeep)
-            with stages.importing():
-                load_all(import_modules)
-                settings |= named_parts(lifespan, middleware)
+            with Problems() as problems:
+                with problems.of_one_part():
+                    check_settings(backend, options, processes, upkeep)
+                is_loaded = False
+                with problems.of_one_part(), stages.importing():
+                    load_all(import_modules)
+                    settings |= named_parts(lifespan, middleware)
+                    is_loaded = True
+                if problems:  # all the rest that is wrong is said, too
+                    with problems.of_one_part():
+                        checked(workers if is_loaded else None, **settings)
             if processes == 1:
                 main = _in_this_process(stages, workers, {**settings, "watchdog": watchdog})
             else:

@@ -19,7 +19,7 @@ from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.estates.predecessors import Predecessors
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
-from anyworker.fleet.lifespan import Lifespan, opened
+from anyworker.fleet.lifespan import Lifespan, check_lifespan, opened
 from anyworker.fleet.limits import check_limits
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
@@ -101,6 +101,8 @@ async def serving(
         with problems.of_one_part():
             check_limits(grace, update_retry_delays, max_tasks)
         with problems.of_one_part():
+            check_lifespan(lifespan)
+        with problems.of_one_part():
             around = checked_middleware(middleware)
         with problems.of_one_part():
             publisher = Publisher(metrics.listeners if metrics else listeners)
@@ -152,6 +154,9 @@ class Problems:
 
     def __enter__(self) -> Self:
         return self
+
+    def __len__(self) -> int:
+        return len(self._errors)
 
     def __exit__(self, *_: object) -> None:
         if len(self._errors) == 1:

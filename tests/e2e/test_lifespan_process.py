@@ -4,10 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from fleet_rig import statuses, until
 from process_rig import Process, Server
 
 SCRIPT = """
-import contextlib, logging, os, sys
+import contextlib, logging, os, sys, time
 import anyio
 import anyworker
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
@@ -29,7 +30,19 @@ async def broken():
     raise ConnectionRefusedError("no database")
     yield
 
+@contextlib.asynccontextmanager
+async def stubborn():
+    yield
+    os.write(1, b"closing")
+    if "blocked" in sys.argv:
+        time.sleep(60)
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(60)
+
 if __name__ == "__main__":
+    if sys.argv[2] == "stubborn":
+        from anyworker.fleet.control import steering
+        steering.CLOSE_SECONDS, steering.ABANDON_SECONDS = 0.3, 0.2
     anyworker.run(backend=sys.argv[1], lifespan=globals()[sys.argv[2]])
     print("after run")
 """
@@ -63,3 +76,20 @@ def test_lifespan_that_fails_to_open_is_a_failed_start(server: Server, tmp_path:
         process.err
     )
     assert server.last_poll("idle") == 0
+
+
+@pytest.mark.parametrize(("backend", "way"), [("asyncio", "blocked"), ("trio", "shielded")])
+def test_lifespan_that_does_not_close_is_named_and_left(
+    backend: str, way: str, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT)
+    process = Process(["main.py", backend, "stubborn", way], tmp_path, server.url)
+    try:
+        process.await_output("Conductor Worker[")
+        task = server.start("idle")
+        until(lambda: statuses(server, [task]) == {"COMPLETED"})
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert b"lifespan __main__.stubborn has not closed after 0.5 seconds: leaving" in process.err

@@ -1,10 +1,14 @@
 """Settings of a fleet that cannot work."""
 
+import contextlib
 import math
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from anyworker import ConfigurationError
+import anyworker
+from anyworker import ConfigurationError, TaskHandler, Worker
 from anyworker.fleet.settings_check import check_settings
 
 FINE: dict[str, object] = {
@@ -53,3 +57,46 @@ def test_all_problems_are_told_together() -> None:
         "processes",
         "watchdog",
     ]
+
+
+BAD: dict[str, Any] = {
+    "backend": "curio",
+    "processes": 0,
+    "watchdog": 0,
+    "grace": -1,
+    "lifespan": 3,
+    "middleware": [3],
+    "event_listeners": [3],
+}
+TOLD = {*BAD} - {"event_listeners"} | {"event listener 3"}
+
+
+def test_run_tells_all_that_is_wrong_together(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        anyworker.run(Worker("any", print), **BAD)
+    assert caught.value.code == 3
+    assert [name for name in TOLD if f"Cannot start: {name}" not in caplog.text] == []
+
+
+def test_handler_tells_all_that_is_wrong_together() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        TaskHandler(Worker("any", print), **BAD)
+    assert [name for name in TOLD if not any(each.startswith(name) for each in caught.value.problems)] == []
+
+
+def test_modules_that_cannot_be_imported_hide_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        anyworker.run(import_modules=["no_module_of_this_name"], grace=-1)
+    assert "no_module_of_this_name" in caplog.text
+    assert "grace: -1" in caplog.text
+    assert "no workers" not in caplog.text
+
+
+@contextlib.asynccontextmanager
+async def pool() -> AsyncIterator[None]:
+    yield
+
+
+def test_lifespan_that_was_called_already_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigurationError, match="leave out its parentheses"):
+        TaskHandler(Worker("any", print), lifespan=pool())  # type: ignore[arg-type]  # on purpose

@@ -156,10 +156,8 @@ class SignalStages:
         """Say that what the signals stop has ended: from now on they are the program's again.
 
         A main thread that waits for something else gets the first signal now, as it would have had it
-        without this object; where that would kill the process it is ``SystemExit``. From any thread.
-
-        Args:
-            exit_status: For ``SystemExit``.
+        without this object; where that would kill the process it is ``SystemExit`` with this status. From
+        any thread.
         """
         self._exit_status = exit_status
         if self.signum is None:

@@ -1,7 +1,10 @@
 """Run a fleet in a process of its own: steer it, and end the process with it."""
 
+import contextlib
+import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,8 +15,11 @@ from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.conventions import EXIT_ABANDONED
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ABANDON_SECONDS
+from anyworker.fleet.lifespan import CLOSE_SECONDS, Lifespan, name_of
 from anyworker.fleet.serving import serving
 from anyworker.fleet.status import FleetStatus
+
+logger = logging.getLogger(__name__)
 
 
 async def serve(
@@ -29,12 +35,36 @@ async def serve(
     Raises:
         ConfigurationError: Something that is configured cannot work.
     """
-    async with serving(*workers, **settings) as fleet, anyio.create_task_group() as watch:
-        watch.start_soon(steer, fleet)
-        watch.start_soon(_leave_abandoned, fleet)
-        await fleet.wait()
-        watch.cancel_scope.cancel()
+    with contextlib.ExitStack() as closing:
+        async with serving(*workers, **settings) as fleet:
+            async with anyio.create_task_group() as watch:
+                watch.start_soon(steer, fleet)
+                watch.start_soon(_leave_abandoned, fleet)
+                await fleet.wait()
+                watch.cancel_scope.cancel()
+            closing.enter_context(_limited(settings.get("lifespan"), fleet))
     return fleet.status()
+
+
+@contextlib.contextmanager
+def _limited(lifespan: Lifespan | None, fleet: Fleet) -> Iterator[None]:
+    """End the process where a lifespan does not close in the block, even if it keeps the event loop."""
+    if lifespan is None:
+        yield
+        return
+    seconds = CLOSE_SECONDS + ABANDON_SECONDS
+
+    def give_up() -> None:
+        logger.error("lifespan %s has not closed after %g seconds: leaving", name_of(lifespan), seconds)
+        exit_now(exit_status_of(fleet.status(), None))
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Steered(Protocol):

@@ -18,19 +18,17 @@ from anyworker.fleet.control.steering import exit_status_of, steer_by
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import noted
 from anyworker.fleet.estates.salvage import Salvage
-from anyworker.fleet.limits import check_limits
 from anyworker.fleet.main_module import main_module
 from anyworker.fleet.processes.logs import own_logs
 from anyworker.fleet.processes.orders import Begin
 from anyworker.fleet.processes.post import Assignment, Upkeep
 from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 from anyworker.fleet.references import pack
-from anyworker.fleet.serving import Problems, resolve_workers
+from anyworker.fleet.settings_check import checked
 from anyworker.observe.settings import MetricsSettings
 from anyworker.options import ResolvedWorker
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.restarts import RestartSettings
-from anyworker.runner.calling.wrapping import checked_middleware
 from anyworker.runner.threads import thread_runner
 from anyworker.worker import Worker
 
@@ -159,35 +157,6 @@ def _upkeep(**values: Any) -> Upkeep:
         name.removeprefix(prefix): values.pop(name) for name in list(values) if name.startswith(prefix)
     }
     return Upkeep(restarts=RestartSettings(**restarts), **values)
-
-
-def checked(
-    workers: Sequence[object],
-    *,
-    configuration: Configuration | None,
-    event_listeners: Iterable[object],
-    grace: float,
-    update_retry_delays: Sequence[float],
-    middleware: Iterable[object],
-    outbox: OutboxChoice,
-    max_tasks: int | None,
-    **_: object,
-) -> tuple[ResolvedWorker, ...]:
-    """Return the workers with their options; what cannot work is said once, not by every process."""
-    with Problems() as problems:
-        with problems.of_one_part():
-            configuration = configuration or Configuration()
-        with problems.of_one_part():
-            check_limits(grace, update_retry_delays, max_tasks)
-        with problems.of_one_part():
-            Publisher(event_listeners)
-        with problems.of_one_part():
-            checked_middleware(middleware)
-        with problems.of_one_part():
-            OutboxSettings.of(outbox, os.environ, configuration)
-        with problems.of_one_part():
-            resolved = resolve_workers(workers, configuration)
-    return resolved
 
 
 def _name(team: Sequence[Worker], number: int, processes: Processes) -> str:
