@@ -1,5 +1,6 @@
 """Tasks that the server gave to polls whose answers were lost: found, and run or handed back."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -404,6 +405,38 @@ async def test_answer_that_comes_after_its_task_was_found_runs_nothing() -> None
 
 async def test_task_that_comes_and_goes_while_it_is_looked_up_is_not_run_again() -> None:
     assert await play_slow_answer(poll_takes=12, read_takes=8) == ([0, 1], [])
+
+
+async def test_task_that_one_poll_brought_and_a_later_one_lost_is_found() -> None:
+    """All while a search is under way, which knows what polls have brought meanwhile."""
+    server, recorder = DevServer(), Recorder()
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if "search" in request.url.path:
+            await anyio.sleep(5)
+        if not request.url.path.startswith("/api/tasks/poll/"):
+            return None
+        answer = await play.tap.inner.handle_async_request(request)
+        if any(task["pollCount"] == 2 for task in json.loads(await answer.aread())):
+            message = "cut"
+            raise httpx.ReadError(message)
+        return answer
+
+    def twice() -> TaskInProgress | dict[str, int]:
+        turn = get_task_context().get_poll_count()
+        return {"turns": turn} if turn == 2 else TaskInProgress(callback_after_seconds=1)
+
+    worker = Worker("work", twice, thread_count=3)
+    async with stage(worker, hook=hook, server=server, event_listeners=[recorder], inline=True) as play:
+        await play.define("work", response_timeout_seconds=HOUR)
+        await anyio.sleep(1)
+        lost = server.faults.drop(POLL, times=1)
+        while not lost.hits:
+            await anyio.sleep(0.1)
+        workflow = await play.start()
+        await results(play, [workflow], within=20)
+        assert (await play.client.get_workflow(workflow)).output == {"turns": 2}
+    assert recorder.outcomes == ["run"]
 
 
 async def test_checkpoints_by_poll_count_do_each_item_once_through_hand_backs_and_lost_polls() -> None:
