@@ -51,6 +51,11 @@ def retry_delay(failures: int, response_timeout: float, jitter: float) -> float:
     return min(doubled(unit, failures - 1), ceiling) * (1.0 - RETRY_JITTER * jitter)
 
 
+def longest_patience(response_timeout: float) -> float:
+    """Return the seconds that an extension may take before it counts as failed."""
+    return min(response_timeout * PATIENCE_SHARE, LONGEST_PATIENCE)
+
+
 @attrs.define(eq=False)
 class Lease:
     """The lease of one task; all times are loop times in seconds."""
@@ -74,9 +79,14 @@ class Lease:
         """Count from the poll."""
         self._count_from(self.taken, self.taken)
 
+    @property
+    def last_call(self) -> float:
+        """When a result is to be sent at the latest, so that it arrives before the lease ends."""
+        return self.ends - longest_patience(self.response_timeout)
+
     def patience(self, now: float) -> float:
         """Return the seconds that an extension sent now may take."""
-        longest = min(self.response_timeout * PATIENCE_SHARE, LONGEST_PATIENCE)
+        longest = longest_patience(self.response_timeout)
         return min(longest, self.ends - now) if now < self.ends else longest
 
     def extended(self, sent: float, now: float) -> None:

@@ -154,10 +154,11 @@ class Delivery:
                 await self._part_with(parcel, error, attempts)
                 return False
             attempts += 1
-            await heartbeats.hold()
             try:
-                if not (is_doubtful and await self._has_moved_on(parcel)):
-                    await self.attempt(parcel)
+                if is_doubtful and await self._has_moved_on(parcel):
+                    return True
+                await heartbeats.hold()
+                await self.attempt(parcel)
             except ConductorError as failure:
                 error = failure
             except ResultNotTaken as refusal:

@@ -82,7 +82,7 @@ class Settlement:
             await self._delivery.store_ahead(parcel)
             execution.is_held = True
             if execution.extension is not None:
-                await execution.extension.wait()
+                await self._keeper.hold(execution)
             if parcel.is_terminal:
                 # As `deliver`, of which there would be one more for every result under way.
                 try:

@@ -164,6 +164,19 @@ async def test_result_waits_for_a_heartbeat_that_is_late() -> None:
     assert result.at >= late[0]
 
 
+async def test_result_does_not_wait_for_a_late_heartbeat_until_the_lease_is_lost() -> None:
+    server = DevServer()
+    async with stage(long_worker(1.2), server=server, inline=True) as play:
+        await play.define("work", response_timeout_seconds=3, retry_count=0)
+        hung = server.faults.hang("POST /tasks", seconds=60, times=1)
+        workflow = await play.play()
+    assert hung.hits == 1
+    assert workflow.status == "COMPLETED"
+    [heartbeat, result] = play.tap.updates()
+    assert is_heartbeat(heartbeat.body)
+    assert 2 < result.at < 3
+
+
 async def test_one_heartbeat_that_hangs_does_not_hold_up_those_of_other_tasks() -> None:
     stuck: set[str] = set()
 
@@ -228,6 +241,24 @@ async def test_lease_of_a_waiting_hand_back_is_kept_as_well() -> None:
         workflow = await play.play()
     assert workflow.status == "COMPLETED"
     assert len(calls) == 2
+
+
+async def test_lease_is_kept_while_it_is_asked_whether_a_result_has_arrived() -> None:
+    """Reading the task may take longer than its lease."""
+    server = DevServer()
+
+    def work() -> TaskInProgress | str:
+        return "done" if get_task_context().get_poll_count() == 2 else TaskInProgress(1, {"part": 1})
+
+    worker = Worker("work", work, lease_extend_enabled=True)
+    async with stage(worker, server=server, update_retry_delays=[1], inline=True) as play:
+        await play.define("work", response_timeout_seconds=3)
+        server.faults.drop("POST /tasks", times=1)
+        server.faults.hang("GET /tasks/{id}", seconds=8, times=1)
+        run = await play.play()
+    assert run.status == "COMPLETED"
+    assert len(run.tasks) == 1
+    assert results(play) == ["IN_PROGRESS", "IN_PROGRESS", "COMPLETED"]
 
 
 @pytest.mark.parametrize("seconds", [0.25, 0.3, 0.32, 0.34, 0.36, 0.5, 0.6, 0.65, 0.7, 0.9, 1.2])

@@ -409,10 +409,11 @@ async def test_task_that_comes_and_goes_while_it_is_looked_up_is_not_run_again()
 
 async def test_task_that_one_poll_brought_and_a_later_one_lost_is_found() -> None:
     """All while a search is under way, which knows what polls have brought meanwhile."""
-    server, recorder = DevServer(), Recorder()
+    server, recorder, searching = DevServer(), Recorder(), anyio.Event()
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
         if "search" in request.url.path:
+            searching.set()
             await anyio.sleep(5)
         if not request.url.path.startswith("/api/tasks/poll/"):
             return None
@@ -430,9 +431,8 @@ async def test_task_that_one_poll_brought_and_a_later_one_lost_is_found() -> Non
     async with stage(worker, hook=hook, server=server, event_listeners=[recorder], inline=True) as play:
         await play.define("work", response_timeout_seconds=HOUR)
         await anyio.sleep(1)
-        lost = server.faults.drop(POLL, times=1)
-        while not lost.hits:
-            await anyio.sleep(0.1)
+        server.faults.drop(POLL, times=1)
+        await searching.wait()
         workflow = await play.start()
         await results(play, [workflow], within=20)
         assert (await play.client.get_workflow(workflow)).output == {"turns": 2}

@@ -81,6 +81,10 @@ class Extending(RuleBasedStateMachine):
             assert self.lease.failures > 0
 
     @invariant()
+    def leaves_a_result_time_to_arrive_but_no_more_than_a_quarter(self) -> None:
+        assert self.lease.ends - 60.0 / 4 <= self.lease.last_call < self.lease.ends
+
+    @invariant()
     def attempt_ends_with_the_lease_at_the_latest(self) -> None:
         if self.now < self.lease.ends:
             assert self.now + self.lease.patience(self.now) <= self.lease.ends + 1e-9

@@ -15,7 +15,7 @@ import attrs
 from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, NotFoundError, TransportError
 from anyworker.policy.cancellation import CancelReason, LeaseLost, Terminated
-from anyworker.policy.leases import LONGEST_PATIENCE, PATIENCE_SHARE, Lease, earliest_extension
+from anyworker.policy.leases import Lease, earliest_extension, longest_patience
 from anyworker.policy.watching import earliest_look
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.watching import Watch
@@ -81,10 +81,12 @@ class Keeper:
     async def hold(self, execution: Execution) -> None:
         """Send no heartbeat for a task until `release`; return when those under way have their answers.
 
-        A result sent beside a heartbeat may be lost: the server writes the task back as it was before.
+        A result sent beside a heartbeat may be lost: the server writes the task back as it was before. One
+        that comes after the lease is lost for certain, so a late heartbeat is awaited no longer than that.
         """
         execution.is_held = True
         if execution.extension is not None:
+            self.look()
             await execution.extension.wait()
 
     def release(self, execution: Execution) -> None:
@@ -108,9 +110,11 @@ class Keeper:
         self._wakes_at = self._watch.look_through(self._in_hand.values(), now, extensions)
         self._leases = {execution: self._lease_of(execution) for execution in self._leased()}
         for execution, lease in self._leases.items():
-            if lease.is_over or execution.is_held:
-                continue  # Whatever ends that tells when it is due.
-            if lease.due <= now and self._is_due(execution, lease, now):
+            if lease.is_over:
+                continue
+            if execution.is_held:
+                self._let_result_go(execution, lease, now)
+            elif lease.due <= now and self._is_due(execution, lease, now):
                 due.append((lease.ends, execution, lease))
             elif not lease.is_over:
                 self._wakes_at = min(self._wakes_at, lease.due)
@@ -118,16 +122,27 @@ class Keeper:
         for _, execution, lease in due[: EXTENSIONS_AT_ONCE - self._under_way]:
             self._under_way += 1
             execution.extensions += 1
-            execution.extension = execution.extension or anyio.Event()
+            if execution.extension is None or execution.extension.is_set():
+                execution.extension = anyio.Event()
             lease.due = now + lease.patience(now)
             self._wakes_at = min(self._wakes_at, lease.due)
             extensions.start_soon(self._extend, execution, lease)
 
+    def _let_result_go(self, execution: Execution, lease: Lease, now: float) -> None:
+        """Stop awaiting a late heartbeat while there is time to send the result; look again before that.
+
+        Once nothing is held, whatever ends that tells when the next heartbeat is due.
+        """
+        if execution.extension is not None and not execution.extension.is_set():
+            if lease.last_call <= now:
+                execution.extension.set()
+            else:
+                self._wakes_at = min(self._wakes_at, lease.last_call)
+
     def _is_due(self, execution: Execution, lease: Lease, now: float) -> bool:
         """Return whether to send a heartbeat now; one without an answer in time has failed."""
         if execution.extensions:
-            seconds = min(lease.response_timeout * PATIENCE_SHARE, LONGEST_PATIENCE)
-            self._failed(execution, lease, _too_late(seconds))
+            self._failed(execution, lease, _too_late(longest_patience(lease.response_timeout)))
         if lease.is_lost(now):
             self._lose(execution, lease)
             return False
