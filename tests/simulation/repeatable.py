@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -22,12 +22,17 @@ def quiet_logs() -> Iterator[None]:
 
 
 @contextmanager
-def repeatable(seed: int, epoch: float) -> Iterator[None]:
-    """Let the jitter and the wall clock of the outbox be the same every time."""
+def repeatable(seed: int, wall_clock: Callable[[float], float]) -> Iterator[None]:
+    """Let the jitter and the wall clock of the outbox be the same every time.
+
+    Args:
+        seed: Of the jitter.
+        wall_clock: Returns epoch seconds for a time of the loop's clock.
+    """
     state = random.getstate()
     random.seed(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outbox, "now_ms", lambda: round((epoch + anyio.current_time()) * 1000))
+        patch.setattr(outbox, "now_ms", lambda: round(wall_clock(anyio.current_time()) * 1000))
         try:
             yield
         finally:

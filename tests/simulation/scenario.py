@@ -4,12 +4,11 @@ import random
 from typing import Literal
 
 import attrs
+from weather import STORM_ENDS, Outage, Weather
 
 Leaving = Literal["drain", "stop", "kill"]
 Ending = Literal["complete", "fail", "fail for good", "go on"]
 
-STORM_ENDS = 40.0
-"""Seconds; from then on nothing goes wrong any more."""
 OUTAGE_TARGETS = ("*", "POST /tasks", "GET /tasks/poll/batch/{type}", "GET /tasks/{id}")
 
 
@@ -38,15 +37,6 @@ class Flow:
     """Names of task types, one after another."""
     terminated: float | None
     """When somebody terminates it."""
-
-
-@attrs.frozen
-class Outage:
-    """A time in which some requests are refused."""
-
-    starts: float
-    seconds: float
-    match: str
 
 
 @attrs.frozen
@@ -84,6 +74,8 @@ class Scenario:
     """Seconds between the attempts to deliver a result; short ones bring the outbox into play."""
     has_file: bool
     """Whether results are written to a file before they are sent, which outlives a killed process."""
+    weather: Weather
+    """What happens to server and machines as a whole."""
 
     @classmethod
     def drawn(cls, seed: int) -> "Scenario":
@@ -102,12 +94,21 @@ class Scenario:
             departures=_departures(chance),
             retry_delays=chance.choice(((10.0, 20.0, 30.0), (1.0, 2.0), ())),
             has_file=chance.random() < 0.25,
+            weather=Weather.drawn(seed),
         )
 
     @property
     def is_peaceful(self) -> bool:
         """Whether nothing happens to any request."""
-        return not self.chaos_rate and not self.outages
+        return not self.chaos_rate and not self.outages and self.weather.is_calm
+
+    @property
+    def hands_out_twice(self) -> bool:
+        """Whether the server may give the tasks of one poll to the next as well.
+
+        Beside a second process it does not: nobody could tell then whose a task is.
+        """
+        return self.chaos_rate > 0 and self.weather.company is None
 
     def deed(self, flow: int, reference: str, attempt: int, call: int) -> Deed:
         """Return what a function does for a task of a workflow, in an attempt, when it is called so often."""

@@ -43,6 +43,11 @@ class Exchange:
         return self.label.rpartition("/")[2]
 
     @property
+    def is_token(self) -> bool:
+        """Whether it asks for a token."""
+        return self.label == "POST /api/token"
+
+    @property
     def is_accepted(self) -> bool:
         """Whether the answer says that all went well."""
         return self.status is not None and self.status < 300

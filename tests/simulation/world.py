@@ -1,7 +1,6 @@
 """Play a scenario: the server, one process after another, and what happens to them, under virtual time."""
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from tempfile import TemporaryDirectory
@@ -9,17 +8,18 @@ from typing import Any, Literal
 
 import anyio
 import attrs
+from judge import EPSILON
 from repeatable import quiet_logs, repeatable
-from scenario import STORM_ENDS, Deed, Departure, Scenario, TaskKind
+from scenario import Departure, Scenario
+from service import KEY, SECRET, Service
 from trio_scheduler import seeded_scheduler
+from weather import STORM_ENDS, Outage
 from wire import Wire
-from witness import EPSILON, Witness
+from witness import Witness
+from workforce import Workforce
 
 import anyworker
-from anyworker import Configuration, NonRetryableException, TaskInProgress, Worker, get_task_context
-from anyworker.devserver import DevServer
-from anyworker.devserver.faults.chaos import CHAOS_KINDS
-from anyworker.devserver.http.exchange import Request
+from anyworker import AuthenticationSettings, Configuration
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
 from anyworker.outbox_settings import OutboxSettings
 from anyworker.runner.outbox.outbox import LAST_SECONDS
@@ -33,6 +33,8 @@ RECOVERY = 65.0
 CALM_SECONDS = 3.0
 """Beyond its grace, that a process may take to leave when nothing goes wrong: a poll under way is awaited."""
 EPOCH = 1_700_000_000.0
+COMPANION = 100
+"""The number of the process that serves beside the others."""
 
 
 @attrs.frozen
@@ -48,7 +50,12 @@ class Outcome:
 def play(seed: int, backend: Literal["asyncio", "trio"] = "asyncio") -> Outcome:
     """Return what becomes of a seed's scenario."""
     scenario = Scenario.drawn(seed)
-    with quiet_logs(), repeatable(seed, EPOCH), seeded_scheduler(seed), TemporaryDirectory() as directory:
+    with (
+        quiet_logs(),
+        repeatable(seed, lambda at: EPOCH + at + scenario.weather.wall_clock(at)),
+        seeded_scheduler(seed),
+        TemporaryDirectory() as directory,
+    ):
         return run_virtual(World(scenario, directory).play, backend=backend)
 
 
@@ -80,15 +87,17 @@ class World:
         self._scenario = scenario
         path = f"{directory}/outbox" if scenario.has_file else None
         self._outbox = OutboxSettings(path=path, write_ahead=scenario.has_file)
-        self._server = DevServer(waiting=scenario.waiting, epoch=EPOCH, seed=scenario.seed)
+        self._service = Service(scenario, EPOCH)
         self._killed = set[int]()
 
     async def play(self) -> Outcome:
         """Play from the first poll of the first process to the end of the last."""
-        self._witness = witness = Witness(self._scenario, self._server.engine)
-        self._define()
-        self._let_loose()
+        self._witness = witness = Witness(self._scenario, self._service.engine)
+        self._service.define()
         async with anyio.create_task_group() as history:
+            self._service.let_loose(history, witness.note)
+            if (company := self._scenario.weather.company) is not None:
+                history.start_soon(self._accompany, company)
             for flow in self._scenario.flows:
                 history.start_soon(self._history, flow.number)
             for life, departure in enumerate(self._scenario.departures, 1):
@@ -99,61 +108,19 @@ class World:
         witness.check_end(set() if self._scenario.has_file else self._killed)
         return Outcome(self._scenario, tuple(witness.violations), tuple(witness.trace), witness.steps)
 
-    # ---------------------------------------------------------------- the server
-
-    def _ask(self, method: str, path: str, content: object = None) -> bytes:
-        body = b"" if content is None else json.dumps(content).encode()
-        answer = self._server.answer(Request(method, f"/api{path}", "", "application/json", body))
-        assert answer.status < 300, answer.body
-        return answer.body
-
-    def _define(self) -> None:
-        definitions = [
-            {
-                "name": kind.name,
-                "responseTimeoutSeconds": kind.response_timeout,
-                "timeoutSeconds": 0,
-                "retryCount": kind.retry_count,
-                "retryDelaySeconds": 1,
-            }
-            for kind in self._scenario.kinds
-        ]
-        self._ask("POST", "/metadata/taskdefs", definitions)
-        flows = [
-            {
-                "name": f"flow{flow.number}",
-                "tasks": [
-                    {
-                        "name": step,
-                        "taskReferenceName": f"{step}{number}",
-                        "inputParameters": {"flow": flow.number, "reference": f"{step}{number}"},
-                    }
-                    for number, step in enumerate(flow.steps)
-                ],
-            }
-            for flow in self._scenario.flows
-        ]
-        self._ask("PUT", "/metadata/workflow", flows)
-
-    def _let_loose(self) -> None:
-        scenario, faults = self._scenario, self._server.faults
-        for outage in scenario.outages:
-            faults.drop(outage.match, how="refuse", starting_in=outage.starts, lasting=outage.seconds)
-        if scenario.chaos_rate:
-            kinds = [kind for kind in CHAOS_KINDS if kind != "surplus" or scenario.has_surplus]
-            faults.chaos(seed=scenario.seed, rate=scenario.chaos_rate, kinds=kinds, lasting=STORM_ENDS)
+    # ---------------------------------------------------------------- the users
 
     async def _history(self, number: int) -> None:
         flow = self._scenario.flows[number]
         await anyio.sleep_until(flow.starts)
         start = {"name": f"flow{number}", "input": {"flow": number}}
-        workflow_id = self._ask("POST", "/workflow", start).decode()
+        workflow_id = self._service.ask("POST", "/workflow", start).decode()
         self._witness.workflows.setdefault(workflow_id, "RUNNING")
         if flow.terminated is not None:
             await anyio.sleep_until(flow.terminated)
             if self._witness.workflows[workflow_id] == "RUNNING":
                 self._witness.note("user", f"terminates w{number}")
-                self._ask("DELETE", f"/workflow/{workflow_id}")
+                self._service.ask("DELETE", f"/workflow/{workflow_id}")
 
     def _read_file(self) -> None:
         """Show the witness what the outbox still holds: it waits there for the next process."""
@@ -167,13 +134,14 @@ class World:
     async def _live(self, life: int, departure: Departure | None) -> None:
         """Serve as one process, until it is its time to leave."""
         witness = self._witness
-        wire = Wire(self._server.transport(), life, witness)
+        wire = Wire(self._service.line, life, witness)
         listener = Listener(life, witness)
+        workforce = Workforce(self._scenario, life, wire, witness)
         grace = 5.0 if departure is None else departure.grace
         witness.note(f"p{life}", "  begins")
         async with anyworker.serving(
-            *(self._worker(kind, life, wire) for kind in self._scenario.kinds),
-            configuration=Configuration(server_api_url=URL, transport=wire),
+            *workforce.workers(),
+            configuration=self._configuration(wire),
             event_listeners=[listener],
             run_sync=run_inline,
             grace=grace,
@@ -191,10 +159,21 @@ class World:
                 del witness.fleets[life]
                 self._killed.add(life)
                 wire.is_cut = listener.is_dead = True
+                _take_file_away(fleet)
                 await fleet.stop()
                 return
             leave = fleet.drain if departure.how == "drain" else fleet.stop
             await self._leave(life, leave, grace if departure.how == "drain" else 0.0)
+
+    async def _accompany(self, company: Outage) -> None:
+        """Serve as a second process for a time."""
+        await anyio.sleep_until(company.starts)
+        await self._live(COMPANION, Departure(company.starts + company.seconds, "drain", 2.0))
+
+    def _configuration(self, wire: Wire) -> Configuration:
+        is_asked = self._scenario.weather.token_lifetime is not None
+        authentication = AuthenticationSettings(KEY, SECRET) if is_asked else None
+        return Configuration(server_api_url=URL, transport=wire, authentication_settings=authentication)
 
     async def _leave(self, life: int, leave: Callable[[], Awaitable[None]], grace: float) -> None:
         """Let a process end of its own accord, in its time, with nothing in its hands."""
@@ -223,52 +202,11 @@ class World:
             if worker.failing_since is not None:
                 self._witness.accuse(f"polls of {worker.task_type} still fail: {worker.failure}")
 
-    def _worker(self, kind: TaskKind, life: int, wire: Wire) -> Worker:
-        function = self._asynchronous(life, wire) if kind.is_async else self._plain(life, wire)
-        return Worker(
-            kind.name,
-            function,
-            thread_count=kind.thread_count,
-            lease_extend_enabled=kind.extends_leases,
-            timeout=kind.timeout,
-        )
 
-    def _asynchronous(self, life: int, wire: Wire) -> Callable[[int, str], Awaitable[object]]:
-        async def work(flow: int, reference: str) -> object:
-            task_id = get_task_context().get_task_id()
-            deed = self._deed(flow, reference)
-            self._witness.called(life, task_id, 1)
-            try:
-                await anyio.sleep(deed.seconds)
-                return self._end(deed, life, task_id, wire)
-            finally:
-                self._witness.called(life, task_id, -1)
-
-        return work
-
-    def _plain(self, life: int, wire: Wire) -> Callable[[int, str], object]:
-        def work(flow: int, reference: str) -> object:
-            task_id = get_task_context().get_task_id()
-            self._witness.called(life, task_id, 1)
-            try:
-                return self._end(self._deed(flow, reference), life, task_id, wire)
-            finally:
-                self._witness.called(life, task_id, -1)
-
-        return work
-
-    def _deed(self, flow: int, reference: str) -> Deed:
-        context = get_task_context()
-        return self._scenario.deed(flow, reference, context.get_retry_count(), context.get_poll_count())
-
-    def _end(self, deed: Deed, life: int, task_id: str, wire: Wire) -> object:
-        token = "dead" if wire.is_cut else self._witness.ran(life, task_id, is_interim=deed.ending == "go on")
-        match deed.ending:
-            case "complete":
-                return {"token": token}
-            case "go on":
-                return TaskInProgress(deed.pause, {"token": token})
-            case "fail":
-                raise RuntimeError(token)
-            case "fail for good":
-                raise NonRetryableException(token)
+def _take_file_away(fleet: Fleet) -> None:
+    """Leave the outbox's file as a killed process leaves it: nothing is written on the way out."""
+    archive = fleet.outbox._archive
+    if archive is not None and archive.file._connection is not None:
+        archive.file._connection.close()
+        archive.file._connection = None
+        archive.file.path /= "gone"
