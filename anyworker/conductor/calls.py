@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import attrs
 import httpx
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from anyworker.conductor.answers import Request, answer_error, is_markup, not_json_error
 from anyworker.conductor.auth import Authentication
@@ -49,6 +50,8 @@ class Calls:
         headers = grant.headers + content_type if body else grant.headers
         wire = self.wire
         limits = timeouts or wire.timeouts
+        if operation.heeds_cancellation:
+            await checkpoint_if_cancelled()
         # As `Wire.send`, of which there would be one more for every request under way.
         try:
             answer = await wire.exchange.exchange(operation.method, target, headers, body, limits)

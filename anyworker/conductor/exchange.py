@@ -41,7 +41,8 @@ class Answer:
 class Exchange(Protocol):
     """Send one request and return its whole answer.
 
-    Implementations never send a request twice and never follow a redirect.
+    Implementations never send a request twice and never follow a redirect. They need not ask whether the
+    sender has been cancelled already: `Calls` does.
     """
 
     def exchange(

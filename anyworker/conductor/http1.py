@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 import httpx
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from anyworker.conductor.exchange import Answer, Timeouts
 from anyworker.conductor.http1_pool import Address, Pool, PoolOptions, offer_http1
@@ -80,6 +81,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         target = request.extensions.get("target", request.url.raw_path)
         check_start(method, target)
         lines = _lines(request.headers.raw)
+        await checkpoint_if_cancelled()
         answer = await self._pool.exchange(
             address,
             encode(method, target, lines, await _body(request.stream)),

@@ -1,5 +1,6 @@
 """One kept connection: is it still good, and one exchange over it."""
 
+import os
 import select
 import socket
 import ssl
@@ -31,6 +32,8 @@ class Watch(Protocol):
 _LARGE: Final = 16384
 """A request up to this many bytes fits into an empty socket buffer, so sending it cannot block."""
 _READ_SIZE: Final = 65536
+_SENDS_AT_ONCE: Final = os.name == "posix"
+"""Elsewhere the number of a socket is no file descriptor."""
 _SETTLE_SECONDS: Final = 0.01
 """How long an idle TLS connection gets to show whether what arrived on it was only TLS's own business."""
 _CLOSE_SECONDS: Final = 1.0
@@ -137,7 +140,8 @@ class Connection:
             watch.begin(self, timeouts.read)
         try:
             try:
-                await self.stream.send(request)
+                if (sent := self._send_at_once(request)) < len(request):
+                    await self.stream.send(request[sent:])
             except _BROKEN as error:
                 await self._receive_last_words(error)
             else:
@@ -150,6 +154,20 @@ class Connection:
         finally:
             if watch is not None:
                 watch.end(self)
+
+    def _send_at_once(self, request: bytes) -> int:
+        """Hand the kernel what it takes without waiting and return how many bytes that were.
+
+        Nothing was sent on the connection since its last answer, so nothing waits before this in the stream.
+        Its own ``send`` would do the same, and pass through the event loop once more; that is a sixth
+        of a task's cost.
+        """
+        if not _SENDS_AT_ONCE or self._tls is not None:
+            return 0
+        try:
+            return os.write(self._socket.fileno(), request)
+        except BlockingIOError:
+            return 0
 
     async def _exchange_large(self, request: bytes, timeouts: Timeouts) -> Answer:
         """Listen while sending: a server may answer, and close, before it has taken the whole request."""

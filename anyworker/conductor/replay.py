@@ -14,11 +14,16 @@ class Operation:
     method: bytes
     may_repeat: bool
     """Whether a second copy of a request that may have been executed does no harm."""
+    heeds_cancellation: bool = True
+    """Whether it is not sent by who has been cancelled already, which costs a look at all scopes around."""
 
 
 READ = Operation(b"GET", may_repeat=True)
-FINISH = Operation(b"POST", may_repeat=True)
-"""A result with a terminal status: the server ignores it once the task is terminal."""
+FINISH = Operation(b"POST", may_repeat=True, heeds_cancellation=False)
+"""A result with a terminal status: the server ignores it once the task is terminal.
+
+Who is cancelled with a result in hand rather sends it.
+"""
 EXTEND_LEASE = Operation(b"POST", may_repeat=True)
 REPLACE = Operation(b"PUT", may_repeat=True)
 REMOVE = Operation(b"DELETE", may_repeat=True)

@@ -2,10 +2,14 @@
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
 from scripted_server import OK, TIMEOUTS, Gate, Peer, Script, answer_ok, connected, get
 
+from anyworker.client import ConductorClient, TaskResult
+from anyworker.conductor.http1 import Http1Transport
 from anyworker.conductor.http1_pool import Permits
+from anyworker.configuration import Configuration
 
 LARGE = b"x" * 5_000_000
 
@@ -120,15 +124,31 @@ async def test_cancelling_at_any_moment_keeps_the_pool_whole() -> None:
         await server.until(lambda: server.open_connections == 1)
 
 
-async def test_cancelling_before_the_start_sends_nothing() -> None:
-    async with connected(answer_ok) as (server, exchange):
-        await get(exchange)
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            await get(exchange)
-        assert scope.cancelled_caught
-        await get(exchange)
-        assert len(server.requests) == 2
+async def test_cancelling_before_the_start_sends_nothing_but_a_result() -> None:
+    result = TaskResult(task_id="t", workflow_instance_id="w", status="COMPLETED")
+    async with (
+        connected(answer_ok) as (server, _),
+        ConductorClient(Configuration(server_api_url=server.url, environ={})) as client,
+    ):
+        assert await client.start_workflow("first") == "ok"
+        for send in (lambda: client.start_workflow("never"), lambda: client.update_task(result)):
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await send()
+            assert scope.cancelled_caught
+        await server.until(lambda: len(server.requests) == 2)
+    assert [request.split()[1] for request in server.requests] == [b"/workflow", b"/tasks"]
+
+
+async def test_cancelling_before_the_start_sends_nothing_by_httpx() -> None:
+    async with connected(answer_ok) as (server, _):
+        async with httpx.AsyncClient(transport=Http1Transport()) as client:
+            assert (await client.get(server.url)).text == "ok"
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await client.get(server.url)
+            assert scope.cancelled_caught
+        assert len(server.requests) == 1
 
 
 async def test_cancelled_connecting_leaves_nothing_behind() -> None:

@@ -6,6 +6,7 @@ import anyio
 import attrs
 import httpx
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
 from scripted_server import (
     OK,
     TIMEOUTS,
@@ -58,6 +59,38 @@ async def test_large_bodies_travel_both_ways() -> None:
     answer, server = await exchange_with(echo, twice)
     assert answer.body == BIG
     assert len(server.requests) == 2
+
+
+async def test_request_that_the_kernel_takes_in_pieces_travels_whole() -> None:
+    """Below the size that is sent while listening; tiny buffers make it wait for its reader."""
+    request = b"POST / HTTP/1.1\r\n\r\n" + BIG[:16_000]
+    received = b""
+
+    async def serve(peer: SocketStream) -> None:
+        nonlocal received
+        async with peer:
+            while len(received) < len(request):
+                received += await peer.receive()
+            await peer.send(OK)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        socket_of(listener).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(listener.serve, serve)
+            stream = await anyio.connect_tcp("127.0.0.1", listener.extra(SocketAttribute.local_port))
+            socket_of(stream).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            connection = Connection(stream, AnswerParser(max_header_bytes=999, max_body_bytes=999), 0)
+            with anyio.fail_after(10):
+                answer = await connection.exchange(request, is_head=False, timeouts=TIMEOUTS)
+            await close(connection)
+            group.cancel_scope.cancel()
+    assert answer.body == b"ok"
+    assert received == request
+
+
+def socket_of(holder: anyio.TypedAttributeProvider) -> socket.socket:
+    raw: socket.socket = holder.extra(SocketAttribute.raw_socket)
+    return raw
 
 
 async def test_request_that_nobody_takes_is_a_write_timeout() -> None:
