@@ -14,8 +14,11 @@ from anyworker.option_kinds import shown
 OutboxChoice: TypeAlias = "str | os.PathLike[str] | OutboxSettings | None"
 PATH_VARIABLE = "CONDUCTOR_OUTBOX"
 WRITE_AHEAD_VARIABLE = "CONDUCTOR_OUTBOX_WRITE_AHEAD"
+MAX_DEATHS_VARIABLE = "CONDUCTOR_OUTBOX_MAX_DEATHS"
 MAX_RESULTS = 10_000
 MAX_BYTES = 64 * 2**20
+MAX_DEATHS = 3
+_LONGEST = 10
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -37,6 +40,9 @@ class OutboxSettings:
     """How many results are held in memory."""
     max_bytes: int = MAX_BYTES
     """How many bytes of JSON they may have together."""
+    max_deaths: int = MAX_DEATHS
+    """How often the process of a task may die, killed or crashed, before the task fails for good instead of
+    being run again; 0 for any number. Needs a path: what is in memory dies as well."""
 
     def __attrs_post_init__(self) -> None:
         problems = [f"outbox: {problem}" for problem in self._problems() if problem]
@@ -60,7 +66,7 @@ class OutboxSettings:
                 None
                 if type(getattr(self, name)) is int and getattr(self, name) >= 0
                 else f"{name}={getattr(self, name)!r}: expected a whole number, 0 or more"
-                for name in ("max_results", "max_bytes")
+                for name in ("max_results", "max_bytes", "max_deaths")
             ),
         ]
 
@@ -97,9 +103,20 @@ def said(environ: Mapping[str, str], configuration: Configuration | None) -> dic
     }
     if path := environ.get(PATH_VARIABLE, "").strip():
         found["path"] = (path, PATH_VARIABLE)
+    if text := environ.get(MAX_DEATHS_VARIABLE, "").strip():
+        found["max_deaths"] = (_number(text), MAX_DEATHS_VARIABLE)
     if text := environ.get(WRITE_AHEAD_VARIABLE, "").strip():
         found["write_ahead"] = (_boolean(text), WRITE_AHEAD_VARIABLE)
     return found
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < _LONGEST):
+        problem = (
+            f"{MAX_DEATHS_VARIABLE}={shown(text)}: expected a whole number, 0 or more; set in the environment"
+        )
+        raise ConfigurationError(problem)
+    return int(text)
 
 
 def _boolean(text: str) -> bool:

@@ -103,6 +103,7 @@ OUTBOX: Mapping[str, Entry] = {
     "retention_days": Entry("a number of days above 0", _is_positive),
     "max_results": Entry(_COUNT, _is_count),
     "max_bytes": Entry(_COUNT, _is_count),
+    "max_deaths": Entry("a whole number, 0 for any", lambda value: type(value) is int and value >= 0),
 }
 """Keys of ``[outbox]``, by the names of the fields of `OutboxSettings`."""
 

@@ -268,6 +268,7 @@ def _runner(
         ),
         publisher=publisher,
         places=places,
+        journal=outbox.journal,
         extends_leases=options.lease_extend_enabled,
     )
     if options.paused:

@@ -7,9 +7,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from anyworker.conductor.models import Task
+from anyworker.errors import ProcessDied
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Draft, HandedBack, Outcome
+from anyworker.policy.outcome import Draft, HandedBack, Outcome, Terminal
 from anyworker.policy.planner import Planner, Poll, PollSettings, Stop, Wait
 from anyworker.runner.calling.execution import Executor, known
 from anyworker.runner.calling.raising import is_stray
@@ -17,6 +18,7 @@ from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.leasing import Keeper
 from anyworker.runner.leases.watching import Watch
+from anyworker.runner.outbox.journal import Journal
 from anyworker.runner.poller import Poller
 from anyworker.runner.polls.places import Places
 from anyworker.runner.polls.polling import Identity, PollClient, PollHistory, PollUnderWay
@@ -37,6 +39,7 @@ class Runner:
         delivery: Brings the results home.
         publisher: Hears what happens.
         places: What all workers of the process share.
+        journal: Keeps which functions have begun, None for nobody does.
         extends_leases: Whether the leases of tasks in hand are extended.
         draw: Draws jitter in [0, 1).
     """
@@ -51,6 +54,7 @@ class Runner:
         delivery: Delivery,
         publisher: Publisher,
         places: Places | None = None,
+        journal: Journal | None = None,
         extends_leases: bool = False,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -68,7 +72,9 @@ class Runner:
         self._in_hand: dict[str, Execution] = {}
         watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
         self._keeper = Keeper(client, self._reporter, self._in_hand, watch, extends=extends_leases, draw=draw)
-        self._settlement = Settlement(self._in_hand, executor, delivery, self._keeper, self._reporter)
+        self._settlement = Settlement(
+            self._in_hand, executor, delivery, self._keeper, reporter=self._reporter, journal=journal
+        )
         self._reclaimer = Reclaimer(client, identity, self._settlement, publisher, draw)
         self._poller = Poller(
             identity,
@@ -80,6 +86,7 @@ class Runner:
             take=self._take_in_hand,
             take_back=self._take_back,
         )
+        self._journal = journal
         self._changed = anyio.Event()
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
@@ -273,5 +280,19 @@ class Runner:
     def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
         if self._planner.is_draining:
             return known(HandedBack())
+        if self._journal is not None:
+            return self._execute_entered(execution, scope, self._journal)
         self._reporter.execution_started(execution)
         return self.executor.execute(execution, scope)
+
+    async def _execute_entered(
+        self, execution: Execution, scope: anyio.CancelScope, journal: Journal
+    ) -> Outcome:
+        """Execute a task once the journal has it, unless that says that it must not be."""
+        reason = await journal.begin(execution.draft.task)
+        if self._planner.is_draining:
+            return HandedBack()
+        self._reporter.execution_started(execution)
+        if reason is not None:
+            return Terminal(reason, ProcessDied(reason))
+        return await self.executor.execute(execution, scope)

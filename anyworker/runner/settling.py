@@ -10,6 +10,7 @@ from anyworker.runner.calling.execution import Executor
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.leasing import Heartbeats, Keeper
+from anyworker.runner.outbox.journal import Journal
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.reporting import Reporter
 
@@ -23,6 +24,7 @@ class Settlement:
         delivery: Brings them home.
         keeper: Keeps the leases of tasks whose results wait.
         reporter: Hears what happens.
+        journal: Knows which functions have begun, where that is kept.
     """
 
     def __init__(
@@ -31,13 +33,16 @@ class Settlement:
         executor: Executor,
         delivery: Delivery,
         keeper: Keeper,
+        *,
         reporter: Reporter,
+        journal: Journal | None,
     ) -> None:
         self._in_hand = in_hand
         self._executor = executor
         self._delivery = delivery
         self._keeper = keeper
         self._reporter = reporter
+        self._journal = journal
         self.finished = 0
         """Tasks that have left the worker's hands, one way or another."""
         self._left: set[str] = set()
@@ -75,6 +80,7 @@ class Settlement:
             result = to_result(outcome, execution.draft, now_ms=now_ms)
             parcel = await self._executor.packed(result, execution)
             parcel.is_hand_back = isinstance(outcome, HandedBack)
+            self._leave_journal(execution, outcome)
             result = parcel.result
             self._reporter.executed(execution, outcome, parcel)
             if parcel.surplus_logs:
@@ -102,12 +108,19 @@ class Settlement:
             self._finish(execution, outcome)
 
     def _finish(self, execution: Execution, outcome: Outcome) -> None:
+        self._leave_journal(execution, outcome)
         task_id = execution.draft.task.task_id
         if isinstance(outcome, Dropped | Abandoned):
             self._left.add(task_id)
         if self._in_hand.get(task_id) is execution:
             del self._in_hand[task_id]
             self.finished += 1
+
+    def _leave_journal(self, execution: Execution, outcome: Outcome) -> None:
+        """Note that the task can harm the process no more."""
+        if self._journal is not None:
+            is_over = not isinstance(outcome, HandedBack | Dropped | Abandoned)
+            self._journal.end(execution.draft.task, is_over=is_over)
 
     async def _progress(self, execution: Execution, parcel: Parcel) -> bool:
         execution.progress_scope = anyio.CancelScope()

@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from anyworker.errors import OutboxError
 from anyworker.runner.outbox.archive import Archive
-from anyworker.runner.outbox.file import LEASE_SECONDS, OutboxFile, expiring, refusing, removing
+from anyworker.runner.outbox.file import OutboxFile, expiring, refusing, removing
+from anyworker.runner.outbox.format import LEASE_SECONDS
 from anyworker.runner.outbox.listing import listing
 from anyworker.runner.outbox.storage import StoredResult
 from anyworker.runner.process_id import is_dead, process_worker_id
@@ -117,9 +118,9 @@ async def test_a_hundred_results_at_once_share_a_few_commits(path: Path) -> None
     class Counting(OutboxFile):
         commits = 0
 
-        def apply(self, changes: object) -> None:
+        def apply(self, changes: object, *, is_durable: bool = True) -> None:
             self.commits += 1
-            super().apply(changes)  # type: ignore[arg-type]
+            super().apply(changes, is_durable=is_durable)  # type: ignore[arg-type]
 
     file = Counting(path, server=SERVER, owner="a")
     archive = Archive(file, thread_runner(), clock=lambda: 0.0, retention_days=1, report=lambda error: None)
@@ -156,7 +157,9 @@ class Shared(RuleBasedStateMachine):
 
     def born(self, name: str) -> OutboxFile:
         self.births += 1
-        return opened(self.path, f"{name}{self.births}")
+        file = opened(self.path, f"{name}{self.births}")
+        file.appear(self.now)
+        return file
 
     def teardown(self) -> None:
         for file in self.files.values():

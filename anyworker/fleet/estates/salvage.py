@@ -3,8 +3,11 @@
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import anyio
 import attrs
@@ -19,7 +22,8 @@ from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.again import why_not_again
 from anyworker.policy.outcome import Draft, HandedBack, to_result
-from anyworker.runner.outbox.listing import stored_tasks
+from anyworker.runner.outbox.hands import burying
+from anyworker.runner.outbox.listing import existing, stored_tasks
 from anyworker.runner.outbox.presence import Member, Word, directory_of
 from anyworker.runner.polls.reclaiming import Reclaimed, tell_reclaimed
 from anyworker.runner.polls.searching import Search
@@ -97,6 +101,29 @@ class Salvage:
         self._is_last = True
         for scope in self._scopes:
             scope.deadline = min(scope.deadline, anyio.current_time() + LAST_SECONDS)
+
+    async def bury(self, pid: int, how: str) -> None:
+        """Tell the journal in the outbox's file how a process has ended; what that had in hand is suspect.
+
+        Args:
+            pid: Its id.
+            how: How it ended, as the predicate of a sentence.
+        """
+        path = self._outbox
+        if path is None:
+            return
+        prefix, now = f"{socket.gethostname()}-{pid}-", datetime.now(UTC).timestamp()
+
+        def tell() -> None:
+            if not Path(path).is_file():
+                return
+            with existing(path) as file:
+                file.apply([burying(prefix, now, how)], is_durable=False)
+
+        try:
+            await self._run_sync(tell)
+        except OutboxError as error:
+            logger.warning("The outbox cannot be told of a death: %s", error)
 
     async def give_back(self, process: str, workers: Sequence[WorkerStatus]) -> None:
         """Give back what a process had that is certainly dead, unless somebody else sees to it.

@@ -204,10 +204,18 @@ class Post:
                 self._current = None
             if child is self._successor:
                 self._successor = None
-            # One that ended by itself has said what becomes of the tasks that it did not hand over.
-            if child.status not in {0, EXIT_ABANDONED}:
-                tasks.start_soon(self._salvage.give_back, child.name, child.beat.workers)
+            tasks.start_soon(self._settle_estate, child)
             self._take_in_end(child)
+
+    async def _settle_estate(self, child: ChildProcess) -> None:
+        """See to what a process had in hand when it ended."""
+        assert child.status is not None  # noqa: S101 - it has ended
+        # The deaths of its tasks are known before anybody has them again.
+        if child.status != 0 or not child.is_retiring:
+            await self._salvage.bury(child.pid, describe_status(child.status))
+        # One that ended by itself has said what becomes of the tasks that it did not hand over.
+        if child.status not in {0, EXIT_ABANDONED}:
+            await self._salvage.give_back(child.name, child.beat.workers)
 
     def _take_in_end(self, child: ChildProcess) -> None:
         assert child.status is not None  # noqa: S101 - it has ended

@@ -1,7 +1,6 @@
 """The file of an outbox as the event loop sees it: no call blocks, many changes share one commit."""
 
 import logging
-import sqlite3
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
@@ -10,7 +9,9 @@ import anyio
 import attrs
 
 from anyworker.errors import OutboxError
-from anyworker.runner.outbox.file import LEASE_SECONDS, OutboxFile, expiring, holding
+from anyworker.runner.outbox.file import OutboxFile, expiring, holding
+from anyworker.runner.outbox.format import LEASE_SECONDS
+from anyworker.runner.outbox.hands import Change, gathered
 from anyworker.runner.outbox.listing import strangers
 from anyworker.runner.outbox.storage import StoredResult
 from anyworker.runner.threads import RunSync
@@ -18,9 +19,10 @@ from anyworker.runner.threads import RunSync
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Change = Callable[[sqlite3.Connection], object]
 
 BEAT_SECONDS = LEASE_SECONDS / 3
+LINGER_SECONDS = 0.02
+"""How long changes that nobody waits for are put off, to share a commit with others."""
 REOPEN_SECONDS = 30.0
 """How long after a failure the file is tried again."""
 EXPIRE_SECONDS = 3600.0
@@ -32,6 +34,7 @@ _STRANDED = "%d results in the outbox %s wait for another server, %s, and for a 
 @attrs.define(eq=False)
 class _Pending:
     change: Change
+    is_durable: bool = False
     is_done: bool = False
 
 
@@ -57,7 +60,8 @@ class Archive:
     ) -> None:
         self.file = file
         self._run_sync = run_sync
-        self._clock = clock
+        self.now = clock
+        """Tells epoch seconds."""
         self._retention_days = retention_days
         self._report = report
         self._pending: list[_Pending] = []
@@ -74,6 +78,7 @@ class Archive:
         """Open the file; where that fails, it is tried again later."""
         try:
             await self._call(self.file.open)
+            await self._call(partial(self.file.appear, self.now()))
             others = await self._call(partial(self.file.ask, partial(strangers, server=self.file.server)))
         except OutboxError as error:
             self._failed(error)
@@ -84,11 +89,16 @@ class Archive:
                 self.trouble = None
                 self._report(None)
 
-    async def commit(self, change: Change) -> bool:
-        """Make a change, together with all that are asked for meanwhile; return whether it is on the disk."""
+    async def commit(self, change: Change, *, is_durable: bool = True) -> bool:
+        """Make a change, together with all that are asked for meanwhile; return whether it is made.
+
+        Args:
+            change: The change.
+            is_durable: Whether it is to be on the disk; otherwise it survives the process, not the machine.
+        """
         if self.trouble is not None:
             return False
-        pending = _Pending(change)
+        pending = _Pending(change, is_durable)
         self._pending.append(pending)
         await self._flush()
         return pending.is_done
@@ -130,6 +140,8 @@ class Archive:
             with anyio.move_on_after(BEAT_SECONDS):
                 while True:
                     await self._flush_soon.wait()
+                    # Under load somebody will not wait for more to come.
+                    await anyio.sleep(LINGER_SECONDS)
                     self._flush_soon = anyio.Event()
                     await self._flush()
 
@@ -147,11 +159,11 @@ class Archive:
         if self.trouble is not None and anyio.current_time() >= self._reopen_at:
             await self.open()
         if self.trouble is None:
-            if self._clock() >= self._expire_at:
-                self._expire_at = self._clock() + EXPIRE_SECONDS
-                self.later(expiring(self._clock(), self._retention_days))
+            if self.now() >= self._expire_at:
+                self._expire_at = self.now() + EXPIRE_SECONDS
+                self.later(expiring(self.now(), self._retention_days))
             try:
-                self.is_replayer = await self._call(partial(self.file.beat, self._clock()))
+                self.is_replayer = await self._call(partial(self.file.beat, self.now()))
             except OutboxError as error:
                 self._failed(error)
 
@@ -161,7 +173,9 @@ class Archive:
             if not batch:
                 return
             try:
-                await self._call(partial(self.file.apply, [each.change for each in batch]))
+                changes = gathered(each.change for each in batch)
+                is_durable = any(each.is_durable for each in batch)
+                await self._call(partial(self.file.apply, changes, is_durable=is_durable))
             except OutboxError as error:
                 self._failed(error)
             else:

@@ -1,23 +1,6 @@
 """Results in a SQLite file, which outlives the process and may be shared by several.
 
-The format, version 1. ``PRAGMA application_id`` is 0x616E7977, ``PRAGMA user_version`` the version. Times are
-epoch seconds.
-
-``results``, one row for each result, the oldest with the smallest ``id``:
-
-============  ==========================================================================================
-state         ``ahead``: its process makes the first attempts. ``waiting``: to be sent again.
-              ``refused``: the server will never take it, ``error`` says why.
-owner         The process that stored it.
-server        The API's URL: a process sends only what is meant for its own server.
-status        The result's. ``IN_PROGRESS`` does not end the task.
-poll_count    The server's pollCount of the poll that brought the task.
-attempts      How often it was sent in vain.
-body          The result as JSON, as it is sent.
-============  ==========================================================================================
-
-``owners`` has the processes that use the file and when each was last seen; what one that is gone stored
-ahead waits from then on. ``lease`` has the one process that replays, and until when.
+What it looks like is described in `anyworker.runner.outbox.format`.
 """
 
 import contextlib
@@ -29,40 +12,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from anyworker.errors import OutboxError
+from anyworker.runner.outbox.format import LEASE_SECONDS, UnknownFormat, prepare, transaction
+from anyworker.runner.outbox.hands import bury, bury_strangers
 from anyworker.runner.outbox.storage import StoredResult
-from anyworker.runner.process_id import is_dead
+from anyworker.runner.process_id import is_dead, own_life
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x616E7977
-VERSION = 1
-LEASE_SECONDS = 15.0
-"""After so long without a sign a process counts as gone."""
 _BUSY_SECONDS = 10.0
 _DAY = 86_400.0
 _MODE = 0o600
 """The file holds customers' data."""
-_TABLES = """
-CREATE TABLE results (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    state TEXT NOT NULL CHECK (state IN ('ahead', 'waiting', 'refused')),
-    owner TEXT NOT NULL,
-    server TEXT NOT NULL,
-    task_type TEXT NOT NULL,
-    task_id TEXT NOT NULL,
-    workflow_id TEXT NOT NULL,
-    worker_id TEXT NOT NULL,
-    status TEXT NOT NULL,
-    poll_count INTEGER NOT NULL,
-    stored_at REAL NOT NULL,
-    attempts INTEGER NOT NULL,
-    error TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX results_by_state ON results (state, id);
-CREATE TABLE owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL);
-CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), holder TEXT NOT NULL, until REAL NOT NULL);
-"""
 _FIELDS = (
     "id, task_type, task_id, workflow_id, worker_id, status, poll_count, stored_at, attempts, error, body"
 )
@@ -82,7 +42,9 @@ class OutboxFile:
     def __init__(self, path: str | os.PathLike[str], *, server: str, owner: str) -> None:
         self.path = Path(path)
         self.server = server
-        self._owner = owner
+        self.owner = owner
+        self._life = ""
+        self._is_durable = True
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -91,6 +53,7 @@ class OutboxFile:
         with self._lock, self._understood():
             if self._connection is not None:
                 return
+            self._life = own_life(self.owner)
             # SQLite gives its side files the mode of this one.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _MODE))
             self.path.chmod(_MODE)
@@ -100,8 +63,9 @@ class OutboxFile:
             connection.row_factory = sqlite3.Row
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                _prepare(connection)
+                _set_durable(connection, True)
+                self._is_durable = True
+                prepare(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -113,19 +77,31 @@ class OutboxFile:
             connection, self._connection = self._connection, None
             if connection is None:
                 return
-            with contextlib.closing(connection), _transaction(connection):
+            with contextlib.closing(connection), transaction(connection):
                 connection.execute(
                     "UPDATE results SET state = 'waiting' WHERE state = 'ahead' AND owner = ?",
-                    (self._owner,),
+                    (self.owner,),
                 )
-                connection.execute("DELETE FROM owners WHERE owner = ?", (self._owner,))
-                connection.execute("DELETE FROM lease WHERE holder = ?", (self._owner,))
+                connection.execute("DELETE FROM hands WHERE owner = ?", (self.owner,))
+                connection.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
+                connection.execute("DELETE FROM lease WHERE holder = ?", (self.owner,))
 
-    def apply(self, changes: Sequence[Callable[[sqlite3.Connection], object]]) -> None:
-        """Make changes, as `adding` and its like return them, in one transaction: all of them or none."""
-        with self._open() as connection, _transaction(connection):
-            for change in changes:
-                change(connection)
+    def apply(
+        self, changes: Sequence[Callable[[sqlite3.Connection], object]], *, is_durable: bool = True
+    ) -> None:
+        """Make changes, as `adding` and its like return them, in one transaction: all of them or none.
+
+        Args:
+            changes: The changes.
+            is_durable: Whether they are to survive the machine; otherwise only any end of the process.
+        """
+        with self._open() as connection:
+            if is_durable is not self._is_durable:
+                _set_durable(connection, is_durable)
+                self._is_durable = is_durable
+            with transaction(connection):
+                for change in changes:
+                    change(connection)
 
     def adding(self, stored: StoredResult, *, is_ahead: bool = False) -> Callable[[sqlite3.Connection], None]:
         """Return the change that stores a result and gives it its key; one that has its key is updated."""
@@ -145,7 +121,7 @@ class OutboxFile:
                 " task_id, workflow_id, worker_id, poll_count, stored_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     *values,
-                    self._owner,
+                    self.owner,
                     self.server,
                     stored.task_type,
                     stored.task_id,
@@ -168,25 +144,35 @@ class OutboxFile:
             )
             return [each for each in map(_stored, rows) if each.key not in but_not][:most]
 
+    def appear(self, now: float) -> None:
+        """Tell that this process is there."""
+        with self._open() as connection, transaction(connection):
+            self._appear(connection, now)
+
+    def _appear(self, connection: sqlite3.Connection, now: float) -> None:
+        row = (self.owner, now, self._life)
+        connection.execute("INSERT OR REPLACE INTO owners (owner, seen, life) VALUES (?, ?, ?)", row)
+
     def beat(self, now: float) -> bool:
         """Tell that this process is there, and return whether it is the one that replays.
 
         Processes of this machine that have ended are known to be gone at once, others after their lease.
         """
-        with self._open() as connection, _transaction(connection):
-            dead = [(owner,) for (owner,) in connection.execute("SELECT owner FROM owners") if is_dead(owner)]
-            connection.executemany("DELETE FROM owners WHERE owner = ?", dead)
-            connection.executemany("DELETE FROM lease WHERE holder = ?", dead)
-            connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self._owner, now))
+        with self._open() as connection, transaction(connection):
+            owners = connection.execute("SELECT owner, life FROM owners").fetchall()
+            _remove(connection, [owner for owner, life in owners if is_dead(owner, life)])
+            self._appear(connection, now)
             connection.execute(
                 "INSERT INTO lease VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET holder = ?1, until = ?2"
                 " WHERE holder = ?1 OR until < ?3 OR until > ?2",
-                (self._owner, now + LEASE_SECONDS, now),
+                (self.owner, now + LEASE_SECONDS, now),
             )
             [holder] = connection.execute("SELECT holder FROM lease").fetchone()
-            if holder != self._owner:
+            if holder != self.owner:
                 return False
-            connection.execute("DELETE FROM owners WHERE seen < ?", (now - LEASE_SECONDS,))
+            silent = "SELECT owner FROM owners WHERE seen < ?"
+            _remove(connection, [owner for (owner,) in connection.execute(silent, (now - LEASE_SECONDS,))])
+            bury_strangers(connection, now)
             connection.execute(
                 "UPDATE results SET state = 'waiting'"
                 " WHERE state = 'ahead' AND owner NOT IN (SELECT owner FROM owners)"
@@ -213,7 +199,7 @@ class OutboxFile:
             raise OutboxError(self.path, f"it cannot be opened: {error.strerror}") from error
         except sqlite3.Error as error:
             raise OutboxError(self.path, str(error)) from error
-        except _UnknownFormat as error:
+        except UnknownFormat as error:
             raise OutboxError(self.path, str(error)) from None
 
 
@@ -251,47 +237,26 @@ def releasing(key: int) -> Callable[[sqlite3.Connection], object]:
 
 
 def expiring(now: float, days: float) -> Callable[[sqlite3.Connection], object]:
-    """Return the change that forgets refused results after so many days."""
-    return lambda connection: connection.execute(
-        "DELETE FROM results WHERE state = 'refused' AND stored_at < ?", (now - days * _DAY,)
-    )
+    """Return the change that forgets refused results, and deaths, after so many days."""
+    latest = (now - days * _DAY,)
+
+    def expire(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM results WHERE state = 'refused' AND stored_at < ?", latest)
+        connection.execute("DELETE FROM deaths WHERE died < ?", latest)
+
+    return expire
 
 
-class _UnknownFormat(Exception):
-    """The file is not one of this version's."""
+def _remove(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
+    """Take out processes that are gone."""
+    for owner in owners:
+        bury(connection, owner)
+        connection.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+        connection.execute("DELETE FROM lease WHERE holder = ?", (owner,))
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    with _transaction(connection):
-        [version] = connection.execute("PRAGMA user_version").fetchone()
-        [application] = connection.execute("PRAGMA application_id").fetchone()
-        [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != APPLICATION_ID:
-            raise _UnknownFormat("it is a database of something else")
-        if version > VERSION:
-            reason = f"its format is version {version}, of a newer anyworker than this one"
-            raise _UnknownFormat(reason)
-        if not tables:
-            for statement in filter(str.strip, _TABLES.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-    [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        reason = f"it is damaged: {found}"
-        raise _UnknownFormat(reason)
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+def _set_durable(connection: sqlite3.Connection, is_durable: bool) -> None:
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
 
 
 def _stored(row: sqlite3.Row) -> StoredResult:

@@ -1,13 +1,11 @@
 """Results that could not be delivered: kept, and sent again in the background until they are taken."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import anyio
 import attrs
 
-from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, OutboxError, ResultNotTaken
 from anyworker.events import Publisher
@@ -15,6 +13,8 @@ from anyworker.outbox_settings import OutboxSettings
 from anyworker.policy.replay import BATCH, Replays, Standing, ending, standing
 from anyworker.runner.outbox.archive import Archive
 from anyworker.runner.outbox.file import OutboxFile, failing, refusing, removing
+from anyworker.runner.outbox.journal import Journal
+from anyworker.runner.outbox.replay_client import ReplayClient
 from anyworker.runner.outbox.reporting import OutboxReporter
 from anyworker.runner.outbox.storage import MemoryStorage, StoredResult
 from anyworker.runner.prospects import asked_pause, can_help
@@ -23,18 +23,6 @@ from anyworker.runner.threads import RunSync
 Draw = Callable[[], float]
 LAST_SECONDS = 5.0
 """How long the last attempts at the end of the process may take."""
-
-
-class ReplayClient(Protocol):
-    """What an outbox needs of the client."""
-
-    def send_result(self, body: bytes, *, is_terminal: bool) -> Awaitable[object]:
-        """Send an encoded result."""
-        ...
-
-    async def get_task(self, task_id: str) -> Task:
-        """Return the task as the server has it."""
-        ...
 
 
 class Outbox:
@@ -57,6 +45,8 @@ class Outbox:
         self._settings = settings
         self.path = None if settings.path is None else str(settings.path)
         """Its file, None where it is in memory only."""
+        self.journal: Journal | None = None
+        """Keeps which functions have begun, None where there is no file for it."""
         self._replays = Replays(draw)
         self._changed = anyio.Event()
         self._epoch = now_ms() / 1000 - anyio.current_time()
@@ -78,6 +68,8 @@ class Outbox:
                 retention_days=self._settings.retention_days,
                 report=self._reporter.trouble,
             )
+            if self._settings.max_deaths:
+                self.journal = Journal(self._archive, self._settings.max_deaths)
             await self._archive.open()
 
     @property
