@@ -24,6 +24,7 @@ def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
         middleware=(),
         outbox=None,
         max_tasks=None,
+        lifespan=None,
         grace=1.0,
         update_retry_delays=(),
     )
