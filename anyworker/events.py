@@ -9,6 +9,7 @@ from anyworker.conductor.models import TaskResult
 from anyworker.errors import ConfigurationError
 from anyworker.event_kinds import TaskEvent, TaskRunnerEvent
 from anyworker.listening import handlers_of, problem_of
+from anyworker.tallies import NoTallies, TallySource
 
 if TYPE_CHECKING:
     from anyworker.policy.cancellation import CancelReason
@@ -268,11 +269,16 @@ _METHODS: dict[type[TaskRunnerEvent], str] = {
 class Publisher:
     """Bring events to the listeners that want them, in the order in which they were given.
 
+    Args:
+        listeners: Who hears them.
+        tallies: What counts beside them.
+
     Raises:
         ConfigurationError: Something given as a listener cannot be one.
     """
 
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+    def __init__(self, listeners: Iterable[Listener] = (), tallies: TallySource | None = None) -> None:
+        self.tallies: TallySource = tallies or NoTallies()
         listeners, names = tuple(listeners), _METHODS.values()
         problems = [problem for listener in listeners if (problem := problem_of(listener, names))]
         if problems:

@@ -105,7 +105,7 @@ async def serving(
         with problems.of_one_part():
             around = checked_middleware(middleware)
         with problems.of_one_part():
-            publisher = Publisher(metrics.listeners if metrics else listeners)
+            publisher = Publisher(metrics.listeners if metrics else listeners, metrics)
         with problems.of_one_part():
             kept = OutboxSettings.of(outbox, os.environ, configuration)
         with problems.of_one_part():

@@ -91,7 +91,8 @@ LEASES = Metric(
 STORED_RESULTS = Metric(
     "task_result_outbox_total",
     "counter",
-    "Results that went through the outbox. outcome is stored, replayed, or refused by the server.",
+    "Results that were not taken at once. outcome is stored in the outbox, replayed from there, or refused: "
+    "nobody will ever take it.",
     ("taskType", "outcome"),
 )
 OUTBOX_DEPTH = Metric(

@@ -34,7 +34,7 @@ _SUCCESS, _FAILURE = "SUCCESS", "FAILURE"
 
 
 @attrs.frozen(eq=False)
-class _Worker:
+class TypeTally:
     """Where the numbers of one task type go, looked up once."""
 
     polls: Count
@@ -45,7 +45,8 @@ class _Worker:
     sizes: Distribution
 
     @classmethod
-    def in_ledger(cls, ledger: Ledger, task_type: str) -> "_Worker":
+    def in_ledger(cls, ledger: Ledger, task_type: str) -> "TypeTally":
+        """Return the one of a task type."""
         return cls(
             polls=ledger.count(catalog.POLLS, task_type),
             empty=ledger.count(catalog.EMPTY_POLLS, task_type),
@@ -54,6 +55,32 @@ class _Worker:
             failed=ledger.distribution(catalog.EXECUTE_TIME, task_type, _FAILURE),
             sizes=ledger.distribution(catalog.RESULT_SIZE, task_type),
         )
+
+    def poll_started(self) -> None:
+        """Count a poll."""
+        self.polls.value += 1
+
+    def poll_completed(self, seconds: float, received: int) -> None:
+        """Measure a poll."""
+        self.poll_time.add(seconds)
+        if not received:
+            self.empty.value += 1
+
+    def execution_completed(self, seconds: float, size: int) -> None:
+        """Measure a call and its output."""
+        self.succeeded.add(seconds)
+        self.sizes.add(size)
+
+
+class _Tallies(dict[str, TypeTally]):
+    """Those of all task types that were heard of."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __missing__(self, task_type: str) -> TypeTally:
+        tally = self[task_type] = TypeTally.in_ledger(self._ledger, task_type)
+        return tally
 
 
 class MetricsCollector(TaskRunnerEventsListener):
@@ -70,7 +97,8 @@ class MetricsCollector(TaskRunnerEventsListener):
     def __init__(self) -> None:
         self.ledger = Ledger()
         """What was counted."""
-        self._workers: dict[str, _Worker] = {}
+        self.tallies = _Tallies(self.ledger)
+        """By task type."""
 
     def collect(self) -> Iterable["Family"]:
         """Return all metrics, for a registry of prometheus-client."""
@@ -80,29 +108,25 @@ class MetricsCollector(TaskRunnerEventsListener):
 
     def on_poll_started(self, event: PollStarted) -> None:
         """Count a poll."""
-        self._of(event.task_type).polls.value += 1
+        self.tallies[event.task_type].poll_started()
 
     def on_poll_completed(self, event: PollCompleted) -> None:
         """Measure a poll."""
-        worker = self._of(event.task_type)
-        worker.poll_time.add(event.duration_ms / 1000)
-        if not event.tasks_received:
-            worker.empty.value += 1
+        self.tallies[event.task_type].poll_completed(event.duration_ms / 1000, event.tasks_received)
 
     def on_poll_failure(self, event: PollFailure) -> None:
         """Count a failed poll by its exception's class."""
-        self._of(event.task_type).poll_time.add(event.duration_ms / 1000)
+        self.tallies[event.task_type].poll_time.add(event.duration_ms / 1000)
         self._count_error(catalog.POLL_ERRORS, event.task_type, event.cause)
 
     def on_task_execution_completed(self, event: TaskExecutionCompleted) -> None:
         """Measure an execution and its output."""
-        worker = self._of(event.task_type)
-        worker.succeeded.add(event.duration_ms / 1000)
-        worker.sizes.add(event.output_size_bytes)
+        tally = self.tallies[event.task_type]
+        tally.execution_completed(event.duration_ms / 1000, event.output_size_bytes)
 
     def on_task_execution_failure(self, event: TaskExecutionFailure) -> None:
         """Measure an execution, and count its exception's class."""
-        self._of(event.task_type).failed.add(event.duration_ms / 1000)
+        self.tallies[event.task_type].failed.add(event.duration_ms / 1000)
         self._count_error(catalog.EXECUTE_ERRORS, event.task_type, event.cause)
         self.ledger.note(
             FailureNote(
@@ -146,14 +170,16 @@ class MetricsCollector(TaskRunnerEventsListener):
         """Count a result that came too late."""
         self.ledger.count(catalog.STORED_RESULTS, event.task_type, "refused").value += 1
 
-    def _of(self, task_type: str) -> _Worker:
-        worker = self._workers.get(task_type)
-        if worker is None:
-            worker = self._workers[task_type] = _Worker.in_ledger(self.ledger, task_type)
-        return worker
-
     def _count_error(self, metric: catalog.Metric, task_type: str, cause: BaseException) -> None:
         self.ledger.count(metric, task_type, type(cause).__name__).value += 1
+
+
+class QuickCollector(MetricsCollector):
+    """One that is told by its tallies, not by events, of what every poll and every good task does."""
+
+    on_poll_started = TaskRunnerEventsListener.on_poll_started
+    on_poll_completed = TaskRunnerEventsListener.on_poll_completed
+    on_task_execution_completed = TaskRunnerEventsListener.on_task_execution_completed
 
 
 PrometheusMetricsCollector = MetricsCollector

@@ -12,6 +12,7 @@ from anyworker.conductor.exchange import Exchange
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
 from anyworker.options import ResolvedWorker
+from anyworker.tallies import Tally
 
 _PORTS = range(65536)
 
@@ -26,6 +27,10 @@ class Meter(Protocol):
     @property
     def listeners(self) -> Sequence[Listener]:
         """All who are to hear the events."""
+        ...
+
+    def tally(self, task_type: str) -> Tally | None:
+        """Return what counts for a task type without being told by events, None where a listener does."""
         ...
 
     def around(self, exchange: Exchange, prefix: str) -> Exchange:

@@ -11,7 +11,7 @@ from anyworker.observe.ledger import Ledger
 from anyworker.observe.routes import route
 
 _MANY = 2000
-"""Targets whose routes are remembered: paths with ids are new each time."""
+"""Targets whose routes are remembered: those with ids are new each time."""
 
 
 class MeasuredExchange:
@@ -48,13 +48,13 @@ class MeasuredExchange:
         return answer
 
     def _distribution(self, method: bytes, target: bytes, status: int | str) -> Distribution:
-        path = target.partition(b"?")[0]
-        key = (method, path, status)
+        key = (method, target, status)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _MANY:
                 self._known.clear()
-            uri = route(path.decode("ascii").removeprefix(self._prefix))
+            path = target.partition(b"?")[0].decode("ascii")
+            uri = route(path.removeprefix(self._prefix))
             known = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, str(status))
             self._known[key] = known
         return known

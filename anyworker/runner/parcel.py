@@ -7,8 +7,8 @@ import attrs
 import msgspec
 
 from anyworker.conductor.models import TaskResult
-from anyworker.errors import SerializationError
-from anyworker.policy.outcome import REASON_LIMIT, describe
+from anyworker.errors import ReportedFailure, SerializationError
+from anyworker.policy.outcome import REASON_LIMIT, Failed, Sent, Terminal, describe
 from anyworker.values.payload import OUTPUT_LIMIT, encode_result, storable_text
 
 LOGS_PER_UPDATE = 10
@@ -113,3 +113,14 @@ def _failed(result: TaskResult, reason: str) -> TaskResult:
         reason_for_incompletion=reason[:REASON_LIMIT],
         logs=result.logs,
     )
+
+
+def cause_of(outcome: Sent, parcel: Parcel) -> BaseException | None:
+    """Return what a result that tells of a failure failed of, None where it tells of none."""
+    if isinstance(outcome, Failed | Terminal):
+        return outcome.cause
+    if parcel.refusal is not None:
+        return parcel.refusal
+    if parcel.result.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR"}:
+        return ReportedFailure(parcel.result.reason_for_incompletion or "no reason given")
+    return None

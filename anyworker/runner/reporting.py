@@ -6,7 +6,7 @@ import anyio.lowlevel
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.errors import ConductorError, ReportedFailure, UnexpectedAnswerError
+from anyworker.errors import ConductorError, UnexpectedAnswerError
 from anyworker.event_kinds import made
 from anyworker.events import (
     LeaseExtended,
@@ -22,10 +22,10 @@ from anyworker.events import (
     TaskExecutionStarted,
 )
 from anyworker.logs import fields_of
-from anyworker.policy.outcome import Dropped, Failed, HandedBack, Outcome, Sent, Terminal, to_result
+from anyworker.policy.outcome import Dropped, HandedBack, Outcome, Sent, to_result
 from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
-from anyworker.runner.parcel import Parcel
+from anyworker.runner.parcel import Parcel, cause_of
 from anyworker.runner.polls.polling import PollHistory
 from anyworker.runner.threads import stack_of
 from anyworker.values.payload import output_size
@@ -52,15 +52,18 @@ class Reporter:
         self._poll_failures = Streak()
         self.polls = PollHistory()
         """How polling has gone."""
+        self._tally = publisher.tallies.tally(task_type)
         self._hears_poll_started = publisher.hears(PollStarted)
         self._hears_poll_completed = publisher.hears(PollCompleted)
-        self._hears_poll_failure = publisher.hears(PollFailure)
         self._hears_started = publisher.hears(TaskExecutionStarted)
         self._hears_completed = publisher.hears(TaskExecutionCompleted)
         self._hears_failure = publisher.hears(TaskExecutionFailure)
+        self._measures = self._hears_completed or self._hears_failure or self._tally is not None
 
     def poll_started(self, count: int) -> None:
         """A poll for so many tasks is about to be sent."""
+        if self._tally is not None:
+            self._tally.poll_started()
         if self._hears_poll_started:
             event = made(PollStarted, task_type=self._task_type, worker_id=self._worker_id, poll_count=count)
             self._publish(event)
@@ -70,6 +73,8 @@ class Reporter:
         self.polls.succeeded()
         if failures := self._poll_failures.ended():
             logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
+        if self._tally is not None:
+            self._tally.poll_completed(duration, received)
         if self._hears_poll_completed:
             self._publish(
                 made(
@@ -88,12 +93,12 @@ class Reporter:
             level = logging.ERROR if isinstance(error, UnexpectedAnswerError) else logging.WARNING
             since = f", otherwise than the {before} polls before" if before else ""
             logger.log(level, "Polling %s fails%s, going on with backoff: %s", self._task_type, since, error)
-        if self._hears_poll_failure:
+        if self._hears(PollFailure):
             self._publish(PollFailure(task_type=self._task_type, duration_ms=duration * 1000, cause=error))
 
     def execution_started(self, execution: Execution) -> None:
         """A function is about to be called."""
-        if self._hears_started or self._hears_completed or self._hears_failure:
+        if self._measures or self._hears_started:
             execution.started = self._now()
         if self._hears_started:
             task = execution.draft.task
@@ -113,12 +118,12 @@ class Reporter:
             task = execution.draft.task
             logger.info("Task %s is handed back", task.task_id, extra=fields_of(task))
             return
-        if not (self._hears_completed or self._hears_failure):
+        if not self._measures:
             return
-        cause = _cause(outcome, parcel)
+        cause = cause_of(outcome, parcel)
         if cause is not None:
             self._failed(execution, cause)
-        elif self._hears_completed:
+        else:
             self._completed(execution, parcel)
 
     def repeated(self, task: Task) -> None:
@@ -259,6 +264,11 @@ class Reporter:
         )
 
     def _completed(self, execution: Execution, parcel: Parcel) -> None:
+        seconds, size = self._now() - execution.started, output_size(parcel.result, parcel.body)
+        if self._tally is not None:
+            self._tally.execution_completed(seconds, size)
+        if not self._hears_completed:
+            return
         task = execution.draft.task
         self._publish(
             made(
@@ -267,8 +277,8 @@ class Reporter:
                 task_id=task.task_id,
                 worker_id=self._worker_id,
                 workflow_instance_id=task.workflow_instance_id,
-                duration_ms=(self._now() - execution.started) * 1000,
-                output_size_bytes=output_size(parcel.result, parcel.body),
+                duration_ms=seconds * 1000,
+                output_size_bytes=size,
             )
         )
 
@@ -286,13 +296,3 @@ class Reporter:
                 duration_ms=(self._now() - execution.started) * 1000,
             )
         )
-
-
-def _cause(outcome: Sent, parcel: Parcel) -> BaseException | None:
-    if isinstance(outcome, Failed | Terminal):
-        return outcome.cause
-    if parcel.refusal is not None:
-        return parcel.refusal
-    if parcel.result.status in {"FAILED", "FAILED_WITH_TERMINAL_ERROR"}:
-        return ReportedFailure(parcel.result.reason_for_incompletion or "no reason given")
-    return None

@@ -16,7 +16,14 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 from stage import Stage, stage
 
-from anyworker import ConfigurationError, MetricsCollector, MetricsSettings, NonRetryableException, Worker
+from anyworker import (
+    ConfigurationError,
+    MetricsCollector,
+    MetricsSettings,
+    NonRetryableException,
+    TaskExecutionCompleted,
+    Worker,
+)
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -88,6 +95,24 @@ async def test_scripted_run_is_told_exactly_over_http(kind: str, caplog: pytest.
         assert 0 <= value < 5
     p99 = of(found, "task_result_size_bytes", taskType="good", quantile="0.99")
     assert p99 == pytest.approx(len('{"text":""}') + 100, rel=0.026)
+
+
+async def test_listeners_hear_of_every_task_beside_metrics_that_are_not_told_by_events() -> None:
+    class Mine:
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+
+        def on_task_execution_completed(self, event: TaskExecutionCompleted) -> None:
+            self.sizes.append(event.output_size_bytes)
+
+    mine, own = Mine(), MetricsCollector()
+    settings = MetricsSettings(http_port=0)
+    for listeners in ([mine], [mine, own]):
+        mine.sizes.clear()
+        async with stage(Worker("good", good), metrics_settings=settings, event_listeners=listeners) as play:
+            await play_script(play)
+        assert mine.sizes == [len('{"text":""}') + n for n in (1, 10, 100)]
+    assert sum(own.tallies["good"].sizes.buckets.values()) == 3
 
 
 async def test_histograms_have_the_names_and_bounds_of_the_official_sdk(
