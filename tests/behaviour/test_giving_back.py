@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import UserDict
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,26 @@ async def test_plain_function_that_has_no_thread_yet_has_not_begun() -> None:
     # The thread comes too late, when somebody else has the task.
     held[0]()
     assert calls == []
+
+
+class Report(UserDict[str, str]):
+    """Opened by its class, which for a large one is done aside of the event loop."""
+
+
+@pytest.mark.virtual_time
+async def test_function_that_has_ended_is_not_given_back_while_its_output_is_opened() -> None:
+    async def later(function: Callable[[], Any]) -> Any:
+        await anyio.sleep(5)
+        return function()
+
+    async def work() -> Report:
+        return Report(text="x" * 2_000_000)
+
+    async with stage(Worker("work", work), run_sync=later) as play:
+        await define(play)
+        [task] = await stopped(play)
+    assert task.status == "COMPLETED"
+    assert len(task.output_data["text"]) == 2_000_000
 
 
 @pytest.mark.parametrize("is_before", [True, False])

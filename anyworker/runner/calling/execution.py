@@ -243,6 +243,8 @@ class Executor:
                     blocked = partial(self.blocking.noticed, execution)
                     value = await in_context(surroundings, _awaited(value), blocked)
             if is_opened_by_its_class(value) and is_heavy(value):
+                # The function has ended: what it came to is not given up for a shutdown.
+                execution.scope = None
                 open_up = partial(outcome_of, value, context, execution.draft.task)
                 return await self.run_sync(partial(without_collections, open_up))
             return outcome_of(value, context, execution.draft.task)
