@@ -7,11 +7,8 @@ there is nobody left to hand anything to, so what runs is cancelled and the proc
 
 import gc
 import logging
-import select
 import signal
-import socket
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -37,11 +34,12 @@ from anyworker.errors import ConfigurationError
 from anyworker.fleet.control.leaving import exit_now
 from anyworker.fleet.control.signals import Stage
 from anyworker.fleet.control.steering import enter, leave, serve
-from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.discovery.naming import named_parts
 from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.processes.link import Link
+from anyworker.fleet.processes.parent import ParentWatch
 from anyworker.fleet.processes.spawning import given_socket, let_signals_through
 from anyworker.fleet.serving import resolve_workers
 from anyworker.fleet.settings_check import check_backend
@@ -65,20 +63,10 @@ def main(arguments: Sequence[str]) -> None:
     logging.getLogger("anyworker").setLevel(level)
     wire = given_socket(descriptor)
     link = Link(wire, ORDERS)
-    threading.Thread(target=_end_with_the_command, args=(wire,), daemon=True).start()
+    ParentWatch(wire).patience = _FAREWELL_SECONDS
     match link.hear():
         case Import() as wanted:
             _run(link, backend, _declare(link, wanted))
-
-
-def _end_with_the_command(wire: socket.socket) -> None:
-    """End the process when the other end of the socket is gone, whatever the event loop is busy with."""
-    watch = select.poll()
-    # Reading is the loop's; an end is told whether asked for or not.
-    watch.register(wire, 0)
-    watch.poll()
-    threading.Event().wait(_FAREWELL_SECONDS)
-    exit_now(EXIT_ABANDONED)
 
 
 def _declare(link: Link[Order], wanted: Import) -> dict[str, Any]:

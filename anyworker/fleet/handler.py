@@ -201,11 +201,16 @@ class TaskHandler:
         if thread.stages is not None and thread.stages.signum is not None:
             leave(status, thread.stages)
 
-    def stop_processes(self) -> None:
-        """Let the processes finish what they run within the grace, and wait until they have ended."""
+    def stop_processes(self, *, at_once: bool = False) -> None:
+        """Let the processes finish what they run within the grace, and wait until they have ended.
+
+        Args:
+            at_once: Cancel what runs instead; what may run again is handed back. Also where another thread
+                waits for the processes already.
+        """
         if (thread := self._thread) is None:
             return
-        thread.tell(thread.supervisor.drain)
+        thread.tell(thread.supervisor.stop if at_once else thread.supervisor.drain)
         with contextlib.suppress(ConfigurationError):
             thread.wait()
         self._thread = None

@@ -189,6 +189,22 @@ def test_processes_finish_and_go_when_their_parent_is_killed(
     assert statuses(server, [late]) == {"SCHEDULED"}
 
 
+def test_processes_that_still_import_go_at_once_when_their_parent_is_killed(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, time\nfrom anyworker import worker_task\n"
+        "if 'PARENT' in os.environ:\n    os.write(1, b'importing')\n    time.sleep(60)\n"
+        "os.environ['PARENT'] = '1'\n@worker_task('slow')\ndef slow() -> None: ...\n"
+    )
+    code = "anyworker.run(processes=2, import_modules=['slow'])"
+    with fleet(server, tmp_path, code, wait_for="importing") as process:
+        pids = children(process)
+        process.send(KILL)
+        until(lambda: not any(map(is_alive, pids)))
+        assert len(pids) == 2
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("limit", ["max_tasks_per_process=5", "max_rss_mb=1"])
 def test_old_process_is_drained_behind_its_successor(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -150,6 +151,37 @@ def test_program_that_does_something_else_tells_what_was_abandoned(server: Serve
     finally:
         process.close()
     assert b"finally" in process.out
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_processes_that_are_stopped_at_once_hand_back_although_another_thread_waits_already(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = """
+import workers
+if __name__ == "__main__":
+    with TaskHandler([workers.nap], processes=2, backend=sys.argv[1], grace=60) as handler:
+        handler.start_processes()
+        sys.stdin.readline()
+        waiting = threading.Thread(target=handler.stop_processes)
+        waiting.start()
+        sys.stdin.readline()
+        handler.stop_processes(at_once=True)
+        waiting.join()
+"""
+    process = Process([*program(tmp_path, code), backend], tmp_path, server.url, stdin=subprocess.PIPE)
+    try:
+        process.await_output("Conductor Worker[", 2)
+        tasks = [server.start("nap", seconds=60) for _ in range(3)]
+        process.await_output("napping", 3)
+        process.write("\n")
+        process.await_output("Draining 2 processes")
+        assert statuses(server, tasks) == {"IN_PROGRESS"}
+        process.write("\n")
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert statuses(server, tasks) == {"SCHEDULED"}
 
 
 def test_program_that_comes_to_its_end_waits_for_its_processes(server: Server, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 SIGTERM is a drain, however often it comes; other signals that a terminal or a group sends mean nothing here,
 since the parent has them, too, and says over the socket what follows. When that closes the parent is gone:
-the process drains by itself. SIGQUIT writes the stacks of all threads for the parent to log.
+the process drains by itself, or ends at once while it still imports. SIGQUIT writes the stacks of all threads
+for the parent to log.
 """
 
 import contextlib
@@ -11,11 +12,8 @@ import gc
 import logging
 import math
 import os
-import select
 import signal
-import socket
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,10 +24,9 @@ import attrs
 import msgspec
 
 from anyworker.errors import ConfigurationError
-from anyworker.fleet.control.leaving import exit_now
 from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.control.steering import enter, leave, serve
-from anyworker.fleet.conventions import EXIT_ABANDONED, EXIT_COULD_NOT_START
+from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import settle
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
@@ -49,6 +46,7 @@ from anyworker.fleet.processes.orders import (
     Resume,
     Serving,
 )
+from anyworker.fleet.processes.parent import ParentWatch
 from anyworker.fleet.processes.spawning import given_socket, let_signals_through
 from anyworker.fleet.references import unpack
 from anyworker.worker import Worker
@@ -91,15 +89,14 @@ def _ignore(*_: object) -> None:
 
 
 def _work(link: Link[Order], begin: Begin, stages: SignalStages) -> None:
+    watch = ParentWatch(link.wire)
     try:
         with _refusing(link):
             workers, settings = _prepare(begin)
             is_quiet = _is_to_be_quiet(link, begin.is_quiet)
             if is_quiet is None or stages.stage is not Stage.NONE:
                 return
-            threading.Thread(
-                target=_end_with_the_parent, args=(link.wire, settings["grace"]), daemon=True
-            ).start()
+            watch.patience = settings["grace"] + _LATEST_END
             counts = _counts(settings)
             begin = msgspec.structs.replace(begin, is_quiet=is_quiet)
             steer = partial(_steer, link, stages, begin, counts)
@@ -232,22 +229,3 @@ def _rss_mb() -> float:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB
     except FileNotFoundError:
         return 0.0
-
-
-def _end_with_the_parent(wire: socket.socket, grace: float) -> None:
-    """End the process some time after its parent, whatever the event loop is busy with.
-
-    What the parent forked may hold the other end of the socket open; where the system can tell that the
-    parent itself has ended, the socket is closed from here, for the loop to see.
-    """
-    watch = select.poll()
-    # Reading is the loop's; an end is told whether asked for or not.
-    watch.register(wire, 0)
-    if hasattr(os, "pidfd_open"):
-        with contextlib.suppress(OSError):
-            watch.register(os.pidfd_open(os.getppid()), select.POLLIN)
-    watch.poll()
-    with contextlib.suppress(OSError):
-        wire.shutdown(socket.SHUT_RDWR)
-    threading.Event().wait(grace + _LATEST_END)
-    exit_now(EXIT_ABANDONED)
