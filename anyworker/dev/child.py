@@ -44,6 +44,8 @@ from anyworker.fleet.processes.spawning import given_socket, let_signals_through
 from anyworker.fleet.serving import resolve_workers
 from anyworker.fleet.settings_check import check_backend
 from anyworker.logs import ConsoleFormatter, log_to_stderr
+from anyworker.registry import registered_workers
+from anyworker.worker import Worker
 
 _FAREWELL_SECONDS = 1.0
 """How long cancelled functions may clean up when the command is gone."""
@@ -95,7 +97,7 @@ def _run(link: Link[Order], backend: str, parts: Mapping[str, Any]) -> None:
     main = partial(
         serve,
         partial(_follow, link),
-        (),
+        [_restartable(worker) for worker in registered_workers()],
         configuration=Configuration(server_api_url=url, proxy=""),
         grace=grace,
         **parts,
@@ -109,6 +111,20 @@ def _run(link: Link[Order], backend: str, parts: Mapping[str, Any]) -> None:
         link.say(Refused(list(error.problems)))
         sys.exit(EXIT_COULD_NOT_START)
     leave(status)
+
+
+def _restartable(worker: Worker) -> Worker:
+    """Return a worker whose tasks outlast a reload, unless it says that they must not run again.
+
+    The workflows made for trials grant no further attempt, for a failure to be seen at once.
+    """
+    source: object = worker.execute_function
+    if worker.takes_task:
+        source = getattr(source, "__self__", None)
+    if worker.restartable is not None or (worker.takes_task and (source is None or callable(source))):
+        return worker
+    options: Any = {**worker.declared, "restartable": True}
+    return Worker(worker.task_definition_name, source, task_def=worker.task_def, **options)
 
 
 async def _follow(link: Link[Order], fleet: Fleet) -> None:
