@@ -140,7 +140,7 @@ async def serving(
         fleet = Fleet(runners, grace, beside, store)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)
-            metrics.describe(configuration.server_api_url, resolved)
+            metrics.describe(configuration, resolved)
         host.start_soon(fleet.run)
         async with ended_with_the_block(fleet):
             yield fleet

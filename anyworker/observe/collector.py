@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from anyworker.errors import message_of
+from anyworker.event_kinds import TaskEvent
 from anyworker.events import (
     LeaseExtended,
     LeaseFailed,
@@ -128,19 +129,12 @@ class MetricsCollector(TaskRunnerEventsListener):
         """Measure an execution, and count its exception's class."""
         self.tallies[event.task_type].failed.add(event.duration_ms / 1000)
         self._count_error(catalog.EXECUTE_ERRORS, event.task_type, event.cause)
-        self.ledger.note(
-            FailureNote(
-                at=event.timestamp.timestamp(),
-                task_type=event.task_type,
-                task_id=event.task_id,
-                workflow_id=event.workflow_instance_id,
-                reason=f"{type(event.cause).__name__}: {message_of(event.cause)}"[:_REASON_CHARACTERS],
-            )
-        )
+        self._note(event, event.cause)
 
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         """Count a result that was given up."""
         self._count_error(catalog.UPDATE_ERRORS, event.task_type, event.cause)
+        self._note(event, event.cause, "its result could not be delivered: ")
 
     def on_lease_extended(self, event: LeaseExtended) -> None:
         """Count a heartbeat."""
@@ -169,6 +163,17 @@ class MetricsCollector(TaskRunnerEventsListener):
     def on_result_refused(self, event: ResultRefused) -> None:
         """Count a result that came too late."""
         self.ledger.count(catalog.STORED_RESULTS, event.task_type, "refused").value += 1
+
+    def _note(self, event: TaskEvent, cause: BaseException, what: str = "") -> None:
+        self.ledger.note(
+            FailureNote(
+                at=event.timestamp.timestamp(),
+                task_type=event.task_type,
+                task_id=event.task_id,
+                workflow_id=event.workflow_instance_id,
+                reason=f"{what}{type(cause).__name__}: {message_of(cause)}"[:_REASON_CHARACTERS],
+            )
+        )
 
     def _count_error(self, metric: catalog.Metric, task_type: str, cause: BaseException) -> None:
         self.ledger.count(metric, task_type, type(cause).__name__).value += 1

@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from anyworker.checks import shown_url
 from anyworker.conductor.exchange import Exchange
+from anyworker.configuration import Configuration
 from anyworker.events import Listener
 from anyworker.observe import catalog
 from anyworker.observe.collector import MetricsCollector, QuickCollector
@@ -62,8 +63,8 @@ class Counting:
         """Take over what the workers of this process count themselves."""
         self.ledger.sources.append(Tallies(self.ledger, fleet).bring)
 
-    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
-        """Tell what does not change: the server's address, and the workers' options."""
+    def describe(self, configuration: Configuration, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: how the server is reached, and the workers' options."""
 
     async def beat(self) -> None:
         """Measure again and again how late the event loop is."""
@@ -117,9 +118,10 @@ class Metrics(Counting):
     def _turned(self) -> None:
         self._probes.beat()
 
-    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
-        """Tell what does not change: the server's address, and the workers' options."""
-        self._about.server, self._about.settings = shown_url(server), settings_of(workers)
+    def describe(self, configuration: Configuration, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: how the server is reached, and the workers' options."""
+        self._about.server = shown_url(configuration.server_api_url)
+        self._about.settings = settings_of(configuration, workers)
 
     def _look(self) -> tuple[FleetView, Report]:
         self._exposition.refresh()

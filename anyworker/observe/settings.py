@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from anyworker.conductor.exchange import Exchange
+from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
 from anyworker.options import ResolvedWorker
@@ -44,8 +45,8 @@ class Meter(Protocol):
     ) -> None:
         """Show how a fleet in this process is doing, and take over what its workers count."""
 
-    def describe(self, server: str, workers: Iterable[ResolvedWorker]) -> None:
-        """Tell what does not change: the server's address, and the workers' options."""
+    def describe(self, configuration: Configuration, workers: Iterable[ResolvedWorker]) -> None:
+        """Tell what does not change: how the server is reached, and the workers' options."""
 
     async def beat(self) -> None:
         """Tell again and again that the event loop turns."""

@@ -15,11 +15,13 @@ from urllib.parse import quote
 import attrs
 
 import anyworker
+from anyworker.configuration import Configuration
 from anyworker.observe import catalog
 from anyworker.observe.distribution import quantiles
 from anyworker.observe.health import FleetView, Report, WorkerView, iso
 from anyworker.observe.ledger import Account, FailureNote
 from anyworker.options import ResolvedWorker
+from anyworker.settings_shown import as_words, server_settings, worker_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -31,21 +33,24 @@ MOST_STREAMS = 16
 
 @attrs.frozen
 class Setting:
-    """An option of a worker that is not the default."""
+    """A setting as it holds."""
 
     worker: str
+    """Whose option it is; empty for one of the server's."""
     name: str
     value: str
     source: str
+    is_default: bool
 
 
-def settings_of(workers: Iterable[ResolvedWorker]) -> list[Setting]:
-    """Return the options that somebody set, with where they did."""
+def settings_of(configuration: Configuration, workers: Iterable[ResolvedWorker]) -> list[Setting]:
+    """Return all settings that hold for the server and the workers, with where they were made."""
+    groups = [("", server_settings(configuration))]
+    groups += [(worker.worker.task_definition_name, worker_settings(worker)) for worker in workers]
     return [
-        Setting(worker.worker.task_definition_name, name, repr(getattr(worker.options, name)), str(source))
-        for worker in workers
-        for name, source in worker.options.sources.items()
-        if source.kind != "default"
+        Setting(of, name, as_words(entry["value"]), entry["source"], entry["source"] == "default")
+        for of, entries in groups
+        for name, entry in entries.items()
     ]
 
 
@@ -147,10 +152,12 @@ class StatusPage:
             "processes": [
                 {
                     "name": place.name,
+                    "task_types": place.task_types,
                     "pid": place.pid,
                     "is_serving": place.is_serving,
                     "is_given_up": place.is_given_up,
                     "restarts": place.restarts,
+                    "down_seconds": None if place.down_since is None else now - place.down_since,
                     "rss_mb": place.rss_mb,
                 }
                 for place in fleet.processes
@@ -196,6 +203,7 @@ class StatusPage:
             "task_type": first.task_type,
             "domain": first.domain,
             "slots": sum(row.slots for row in rows),
+            "slots_in_use": sum(row.slots_in_use for row in rows),
             "max_tasks": first.max_tasks,
             "rate_limit": first.rate_limit,
             "in_hand": sum(row.in_hand for row in rows),
@@ -207,6 +215,7 @@ class StatusPage:
             "is_paused": all(row.is_paused for row in rows),
             "poll_age": now - max(polls) if polls else None,
             "failing_seconds": now - min(row.failing_since or now for row in failing) if failing else None,
+            "backs_off": _until(failing, now),
             "failure": failing[-1].failure if failing else None,
         }
 
@@ -241,6 +250,11 @@ class _Executions:
             self.failed += count
         for bucket, number in recent.items():
             self.recent[bucket] = self.recent.get(bucket, 0) + number
+
+
+def _until(failing: Iterable[WorkerView], now: float) -> float | None:
+    """Return the seconds until the first of these polls again, None where none waits."""
+    return min((max(0.0, row.backs_off_until - now) for row in failing if row.backs_off_until), default=None)
 
 
 def _grouped(workers: Iterable[WorkerView]) -> list[list[WorkerView]]:

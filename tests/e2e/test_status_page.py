@@ -34,6 +34,10 @@ async def nap(seconds: float) -> str:
     await anyio.sleep(seconds)
     return "rested"
 
+@anyworker.worker_task("many", thread_count=30)
+async def many(seconds: float) -> None:
+    await anyio.sleep(seconds)
+
 @anyworker.worker_task("break")
 async def broken(seconds: float) -> str:
     raise ValueError(HOSTILE)
@@ -89,12 +93,17 @@ def page(browser: "Browser", workers: Process) -> Iterator["Page"]:
     assert {each for each in asked if not each.startswith(("data:", port_url(workers)))} == set()
 
 
+def rows(page: "Page", table: str) -> list[list[str]]:
+    """Return the cells of all rows."""
+    found: list[list[str]] = page.locator(f"#{table} tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    return found
+
+
 def row(page: "Page", table: str, beginning: str) -> list[str]:
     """Return the cells of the row whose first cell is this."""
-    rows: list[list[str]] = page.locator(f"#{table} tbody tr").evaluate_all(
-        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
-    )
-    return next((cells for cells in rows if cells[0] == beginning), [])
+    return next((cells for cells in rows(page, table) if cells[0] == beginning), [])
 
 
 def test_page_shows_what_the_api_says_and_follows_it(page: "Page", workers: Process, server: Server) -> None:
@@ -110,7 +119,65 @@ def test_page_shows_what_the_api_says_and_follows_it(page: "Page", workers: Proc
     link = page.locator("#tasks a").first
     assert link.get_attribute("href") == f"http://conductor.example/execution/{long}"
     assert page.locator("#stage").inner_text() == "running"
-    assert row(page, "settings", "nap")[1:3] == ["thread_count", "7"]
+
+
+def test_settings_are_shown_with_their_sources_and_no_secret(
+    browser: "Browser", server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT.format(hostile=HOSTILE, processes=1))
+    secret = "not-to-be-shown"
+    given = {
+        "CONDUCTOR_AUTH_KEY": secret,
+        "CONDUCTOR_AUTH_SECRET": secret,
+        "CONDUCTOR_WORKER_NAP_POLL_INTERVAL": "250",
+    }
+    running = Process(["main.py"], tmp_path, server.url, **given)
+    try:
+        running.await_output("Conductor Worker[name=break")
+        page = browser.new_page()
+        page.goto(port_url(running), wait_until="domcontentloaded")
+        until(lambda: rows(page, "settings"))
+        shown = {(cells[0], cells[1]): cells[2:] for cells in rows(page, "settings")}
+        assert shown["nap", "thread_count"] == ["7", "code"]
+        assert shown["nap", "poll_interval_millis"] == ["250", "CONDUCTOR_WORKER_NAP_POLL_INTERVAL"]
+        assert shown["the server", "server_api_url"] == [server.url, "CONDUCTOR_SERVER_URL"]
+        value, source = shown["the server", "authentication_settings"]
+        assert "***" in value
+        assert "CONDUCTOR_AUTH_KEY" in source
+        page.locator("summary").click()
+        assert ["nap", "paused", "false", "default"] in rows(page, "defaults")
+        assert secret not in page.content()
+        assert secret.encode() not in fetch(f"{port_url(running)}status")
+        page.close()
+    finally:
+        running.close()
+
+
+def test_server_that_is_away_is_told_with_the_wait_until_the_next_poll(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT.format(hostile=HOSTILE, processes=1))
+    running = Process(["main.py"], tmp_path, "http://127.0.0.1:9/api")
+    try:
+        running.await_output("Polling nap fails")
+        page = browser.new_page()
+        page.goto(port_url(running), wait_until="domcontentloaded")
+        until(lambda: "next poll in" in "".join(row(page, "workers", "nap")))
+        assert "fails since" in row(page, "workers", "nap")[8]
+        [told] = [each for each in status(port_url(running))["workers"] if each["task_type"] == "nap"]
+        assert 0 <= told["backs_off"] <= 30
+        assert page.title() == "anyworker: degraded"
+        page.close()
+    finally:
+        running.close()
+
+
+def test_more_tasks_than_are_shown_are_counted(page: "Page", workers: Process, server: Server) -> None:
+    for _ in range(25):
+        server.start("many", seconds=60)
+    until(lambda: row(page, "workers", "many")[2:3] == ["25 of 30"])
+    until(lambda: page.locator("#more-tasks").inner_text() == "and 5 more")
+    assert page.locator("#tasks tbody tr").count() == 20
 
 
 def test_failures_are_shown_and_hostile_text_stays_text(page: "Page", server: Server) -> None:
@@ -131,9 +198,9 @@ def test_quiet_fleet_is_shown_as_such(page: "Page", workers: Process) -> None:
 @pytest.mark.parametrize("workers", [2], indirect=True)
 def test_child_that_dies_is_shown_with_its_restart(page: "Page", workers: Process) -> None:
     name = "process 1 of 2"
-    until(lambda: row(page, "processes", name)[2:4] == ["serves", "0"])
-    os.kill(int(row(page, "processes", name)[1]), signal.SIGKILL)
-    until(lambda: row(page, "processes", name)[2:4] == ["serves", "1"])
+    until(lambda: row(page, "processes", name)[3:5] == ["serves", "0"])
+    os.kill(int(row(page, "processes", name)[2]), signal.SIGKILL)
+    until(lambda: row(page, "processes", name)[3:5] == ["serves", "1"])
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -147,7 +147,7 @@ def _metrics(
     from anyworker.observe.metrics import Metrics  # noqa: PLC0415 - it brings prometheus-client along
 
     metrics = Metrics(settings)
-    metrics.describe((configuration or Configuration()).server_api_url, workers)
+    metrics.describe(configuration or Configuration(), workers)
     return metrics
 
 
