@@ -50,6 +50,8 @@ class WorkerView(Protocol):
     @property
     def threads(self) -> int: ...
     @property
+    def leaked(self) -> int: ...
+    @property
     def is_paused(self) -> bool: ...
     @property
     def last_poll(self) -> float | None: ...
@@ -215,6 +217,7 @@ def as_json(report: Report, fleet: FleetView) -> dict[str, Any]:
                 "rate_limit": worker.rate_limit,
                 "in_hand": worker.in_hand,
                 "finished": worker.finished,
+                "leaked_threads": worker.leaked,
                 "is_paused": worker.is_paused,
                 "last_poll": iso(worker.last_poll),
             }

@@ -27,6 +27,7 @@ class OneWorker:
     in_hand: int = 0
     finished: int = 0
     threads: int = 0
+    leaked: int = 0
     is_paused: bool = False
     last_poll: float | None = NOW - 1
     failing_since: float | None = None
@@ -153,3 +154,9 @@ def test_outbox_without_its_file_is_named_and_no_reason_to_restart() -> None:
     assert report.level is Level.DEGRADED
     [finding] = report.findings
     assert (finding.subject, finding.problem) == ("outbox", "it is in memory only: the disk is full")
+
+
+def test_threads_that_were_left_behind_are_shown() -> None:
+    fleet = Fleet(workers=(OneWorker(threads=3, leaked=2),))
+    [worker] = as_json(health(fleet, blockage=None), fleet)["workers"]
+    assert worker["leaked_threads"] == 2
