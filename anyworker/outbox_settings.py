@@ -51,7 +51,8 @@ class OutboxSettings:
 
     def _problems(self) -> list[str | None]:
         path, days = self.path, self.retention_days
-        is_path = isinstance(path, str | os.PathLike) and bool(os.fspath(path))
+        name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        is_path = isinstance(name, str) and bool(name.strip()) and "\0" not in name
         is_time = type(days) in {int, float} and 0 < days < math.inf
         return [
             None if path is None or is_path else f"path={path!r}: expected the path of a file, or None",

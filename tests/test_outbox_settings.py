@@ -47,6 +47,14 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
     ("given", "environ", "words"),
     [
         (5, {}, "expected a path"),
+        ("a\0b", {}, "expected the path of a file"),
+        (" ", {}, "expected the path of a file"),
+        (
+            "a",
+            {"CONDUCTOR_OUTBOX_MAX_DEATHS": "-1"},
+            "CONDUCTOR_OUTBOX_MAX_DEATHS='-1': expected a whole number",
+        ),
+        ("a", {"CONDUCTOR_OUTBOX_MAX_DEATHS": "9" * 5000}, "expected a whole number, 0 or more"),
         (None, {"CONDUCTOR_OUTBOX_WRITE_AHEAD": "maybe"}, "CONDUCTOR_OUTBOX_WRITE_AHEAD='maybe'"),
         (None, {"CONDUCTOR_OUTBOX_WRITE_AHEAD": "true"}, "needs a path"),
     ],

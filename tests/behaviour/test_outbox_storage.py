@@ -293,3 +293,37 @@ async def test_results_for_another_server_are_named(tmp_path: Path, caplog: pyte
     assert "1 results in the outbox" in caplog.text
     assert "http://moved/api" in caplog.text
     assert rows(path) == ["waiting"]
+
+
+async def test_many_results_in_memory_are_in_the_file_soon_after_it_is_there(tmp_path: Path) -> None:
+    """Not only at the end, which SIGKILL would not wait for."""
+    outage, path = Outage(), tmp_path / "later" / "outbox.db"
+    worker = Worker("work", lambda: 1, thread_count=100)
+    async with stage(worker, hook=outage, outbox=path, inline=True, update_retry_delays=()) as play:
+        await play.define("work")
+        outage.is_on = True
+        for _ in range(1200):
+            await play.start()
+        await anyio.sleep(20)
+        assert play.fleet.outbox.waiting == 1200
+        path.parent.mkdir()
+        await anyio.sleep(60)
+        assert play.fleet.outbox.waiting == 0
+        assert len(rows(path)) == 1200
+        outage.is_on = False
+        await anyio.sleep(120)
+        assert rows(path) == []
+
+
+async def test_disk_with_room_again_at_the_end_takes_what_is_in_memory(tmp_path: Path) -> None:
+    outage, path = Outage(), tmp_path / "later" / "outbox.db"
+    async with stage(
+        Worker("work", lambda: 1), hook=outage, outbox=path, inline=True, update_retry_delays=()
+    ) as play:
+        await play.define("work")
+        outage.is_on = True
+        await play.start()
+        await anyio.sleep(31)
+        path.parent.mkdir()
+    assert rows(path) == ["waiting"]
+    assert play.fleet.status().is_everything_handed_over

@@ -109,6 +109,33 @@ def test_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_side_files_that_others_could_read_are_closed_to_them(path: Path) -> None:
+    opened(path, "a").close()
+    sides = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")]
+    for side in sides:
+        side.touch()
+        side.chmod(0o666)
+    file = opened(path, "b")
+    file.apply([file.adding(a_result())])
+    assert {side.stat().st_mode & 0o777 for side in sides} == {0o600}
+    file.close()
+
+
+def test_what_is_no_regular_file_is_refused_and_left_as_it_is(path: Path) -> None:
+    os.mkfifo(path, 0o644)
+    with pytest.raises(OutboxError, match="no regular file"):
+        opened(path, "a")
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_name_that_means_memory_to_sqlite_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = opened(Path(":memory:"), "a")
+    file.apply([file.adding(a_result())])
+    file.close()
+    assert (tmp_path / ":memory:").stat().st_size > 0
+
+
 def test_file_that_is_not_open_says_so(path: Path) -> None:
     with pytest.raises(OutboxError, match="not open"):
         OutboxFile(path, server=SERVER, owner="a").oldest(1)

@@ -89,6 +89,11 @@ class Archive:
                 self.trouble = None
                 self._report(None)
 
+    async def mend(self) -> None:
+        """Try at once to use the file again, if it is not used."""
+        if self.trouble is not None:
+            await self.open()
+
     async def commit(self, change: Change, *, is_durable: bool = True) -> bool:
         """Make a change, together with all that are asked for meanwhile; return whether it is made.
 
@@ -102,6 +107,21 @@ class Archive:
         self._pending.append(pending)
         await self._flush()
         return pending.is_done
+
+    async def fits(self, change: Change, *, is_last: bool) -> bool:
+        """Make a change that may be too large; return whether it is made.
+
+        Args:
+            change: The change.
+            is_last: Whether there will be no smaller one, so that a failure is a trouble.
+        """
+        try:
+            await self._call(partial(self.file.apply, [change]))
+        except OutboxError as error:
+            if is_last:
+                self._failed(error)
+            return False
+        return True
 
     def later(self, change: Change) -> None:
         """Make a change soon, which may be lost without harm."""
@@ -134,8 +154,9 @@ class Archive:
             wake: Called where there may be something to replay.
         """
         while True:
+            was_away = self.trouble is not None
             await self.beat()
-            if self.is_replayer:
+            if self.is_replayer or was_away:
                 wake()
             with anyio.move_on_after(BEAT_SECONDS):
                 while True:

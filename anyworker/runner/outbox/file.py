@@ -6,6 +6,7 @@ What it looks like is described in `anyworker.runner.outbox.format`.
 import contextlib
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 from anyworker.errors import OutboxError
 from anyworker.runner.outbox.format import LEASE_SECONDS, UnknownFormat, prepare, transaction
-from anyworker.runner.outbox.hands import bury, bury_strangers
+from anyworker.runner.outbox.hands import Change, bury, bury_strangers
 from anyworker.runner.outbox.storage import StoredResult
 from anyworker.runner.process_id import is_dead, own_life
 
@@ -54,11 +55,10 @@ class OutboxFile:
             if self._connection is not None:
                 return
             self._life = own_life(self.owner)
-            # SQLite gives its side files the mode of this one.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _MODE))
-            self.path.chmod(_MODE)
+            _make_private(self.path)
+            # A name such as ":memory:" means something else to SQLite than to the system.
             connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                self.path.absolute(), timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             connection.row_factory = sqlite3.Row
             try:
@@ -209,6 +209,16 @@ def holding(task_id: str) -> Callable[[sqlite3.Connection], bool]:
     return lambda connection: bool(connection.execute(text, (task_id,)).fetchone()[0])
 
 
+def together(changes: Sequence[Change]) -> Change:
+    """Return several changes as one."""
+
+    def make_all(connection: sqlite3.Connection) -> None:
+        for change in changes:
+            change(connection)
+
+    return make_all
+
+
 def removing(keys: Iterable[int]) -> Callable[[sqlite3.Connection], object]:
     """Return the change that forgets results."""
     rows = [(key,) for key in keys]
@@ -253,6 +263,21 @@ def _remove(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
         bury(connection, owner)
         connection.execute("DELETE FROM owners WHERE owner = ?", (owner,))
         connection.execute("DELETE FROM lease WHERE holder = ?", (owner,))
+
+
+def _make_private(path: Path) -> None:
+    """Make a file where it is missing, and let nobody else read it, nor what SQLite has beside it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnknownFormat("it is no regular file")
+        os.fchmod(descriptor, _MODE)
+    finally:
+        os.close(descriptor)
+    # New ones get the mode of the file itself; those that a crash has left keep theirs.
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").chmod(_MODE)
 
 
 def _set_durable(connection: sqlite3.Connection, is_durable: bool) -> None:

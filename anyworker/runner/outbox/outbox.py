@@ -12,7 +12,7 @@ from anyworker.events import Publisher
 from anyworker.outbox_settings import OutboxSettings
 from anyworker.policy.replay import BATCH, Replays, Standing, ending, standing
 from anyworker.runner.outbox.archive import Archive
-from anyworker.runner.outbox.file import OutboxFile, failing, refusing, removing
+from anyworker.runner.outbox.file import OutboxFile, failing, refusing, removing, together
 from anyworker.runner.outbox.journal import Journal
 from anyworker.runner.outbox.replay_client import ReplayClient
 from anyworker.runner.outbox.reporting import OutboxReporter
@@ -21,6 +21,7 @@ from anyworker.runner.prospects import asked_pause, can_help
 from anyworker.runner.threads import RunSync
 
 Draw = Callable[[], float]
+SPILLED_AT_ONCE = 8**3
 LAST_SECONDS = 5.0
 """How long the last attempts at the end of the process may take."""
 
@@ -163,6 +164,7 @@ class Outbox:
             if self._archive is not None:
                 tasks.start_soon(self._archive.keep_up, self.wake)
             while True:
+                await self._spill()
                 now = anyio.current_time()
                 if due := await self._due(now):
                     await self._send_all(due)
@@ -211,18 +213,24 @@ class Outbox:
                 await self._send_all(due)
         with anyio.move_on_after(LAST_SECONDS, shield=True):
             if self._archive is not None:
-                await self._spill(self._archive)
+                await self._archive.mend()
+                await self._spill()
                 await self._archive.close()
         for stored in self._memory.oldest(len(self._memory)):
             self._memory.remove([stored.key])
             _lose(stored, stored.cause or ResultNotTaken(stored.error))
 
-    async def _spill(self, archive: Archive) -> None:
-        """Move what is in memory into the file."""
-        for stored in self._memory.oldest(len(self._memory)):
-            copy = attrs.evolve(stored, key=0)
-            if await archive.commit(archive.file.adding(copy)):
-                self._memory.remove([stored.key])
+    async def _spill(self) -> None:
+        """Move what is in memory into the file, or what of it has room there."""
+        if (archive := self._archive) is None or archive.trouble is not None:
+            return
+        most = SPILLED_AT_ONCE
+        while most and (some := self._memory.oldest(most)):
+            change = together([archive.file.adding(attrs.evolve(stored, key=0)) for stored in some])
+            if await archive.fits(change, is_last=most == 1):
+                self._memory.remove(stored.key for stored in some)
+            else:
+                most //= 8
 
     async def _send_all(self, due: Sequence[StoredResult]) -> None:
         async with anyio.create_task_group() as attempts:
