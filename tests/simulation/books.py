@@ -36,7 +36,7 @@ class Result:
     is_interim: bool
     """Whether the task goes on after it: what a later call of the same task comes to takes its place."""
     poll_count: int
-    """The server's, when the call ended."""
+    """Of the poll that brought the task."""
     is_arrived: bool = False
     """Whether the server has it, or needs it no more."""
     is_surfaced: bool = False
@@ -64,6 +64,8 @@ class Books:
         """When a process last asked for a token, or heard that it needs one."""
         self._spare: set[tuple[int, str]] = set()
         """Tasks that a process found when no slot was free, and that it hands back unrun."""
+        self._arrivals: dict[tuple[int, str], int] = {}
+        """The last poll count with which each task came to each process."""
         self._reclaimed_polls: dict[str, int] = {}
         """Poll counts of tasks that were found before, or without, the answers of their polls."""
         self._surfaced: dict[str, list[Result]] = {}
@@ -77,9 +79,8 @@ class Books:
     def new_result(self, life: int, task_id: str, *, is_interim: bool) -> Result:
         """Write down that a function has come to its end."""
         token = f"token-{next(self._tokens)};"
-        result = self.results[token] = Result(
-            token, task_id, life, is_interim, self.tasks[task_id].poll_count
-        )
+        poll_count = self._arrivals.get((life, task_id), self.tasks[task_id].poll_count)
+        result = self.results[token] = Result(token, task_id, life, is_interim, poll_count)
         return result
 
     def begun(self, task_id: str) -> None:
@@ -118,6 +119,7 @@ class Books:
     def reclaimed(self, life: int, task_id: str, *, is_spare: bool) -> None:
         """Write down that a search has found a task, and whether it is handed back at once."""
         self._reclaimed_polls[task_id] = self.tasks[task_id].poll_count
+        self._arrivals[life, task_id] = self.tasks[task_id].poll_count
         self._spare.discard((life, task_id))
         if is_spare:
             self._spare.add((life, task_id))
@@ -130,6 +132,7 @@ class Books:
 
     def arrived(self, life: int, task_id: str, poll_count: int) -> None:
         """Write down that a poll's answer has brought a task."""
+        self._arrivals[life, task_id] = poll_count
         record = self.tasks[task_id]
         is_stale = task_id in self.holdings and record.poll_count != poll_count
         if record.is_terminal or is_stale or self._reclaimed_polls.get(task_id) == poll_count:

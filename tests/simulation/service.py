@@ -65,6 +65,7 @@ class Service:
             **(auth if self._lifetime is not None else {}),  # type: ignore[arg-type]  # by their names
         )
         self.engine = self._server.engine
+        self.faults = self._server.faults
         self.line = Line(self._server.transport())
 
     def ask(self, method: str, path: str, content: object = None) -> bytes:
@@ -101,7 +102,7 @@ class Service:
 
     def let_loose(self, history: TaskGroup, note: Note) -> None:
         """Let the faults begin."""
-        scenario, weather, faults = self._scenario, self._scenario.weather, self._server.faults
+        scenario, weather, faults = self._scenario, self._scenario.weather, self.faults
         if weather.lockout is not None:
             starts, seconds = weather.lockout.starts, weather.lockout.seconds
             faults.answer(401, weather.lockout.match, starting_in=starts, lasting=seconds)

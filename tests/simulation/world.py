@@ -153,7 +153,7 @@ class World:
                 await self._last_days(fleet)
                 await self._leave(life, fleet.drain, grace)
                 return
-            await anyio.sleep_until(departure.at)
+            await self._until(departure, fleet)
             if departure.how == "kill":
                 witness.note(f"p{life}", "  is killed")
                 del witness.fleets[life]
@@ -164,6 +164,10 @@ class World:
                 return
             leave = fleet.drain if departure.how == "drain" else fleet.stop
             await self._leave(life, leave, grace if departure.how == "drain" else 0.0)
+
+    async def _until(self, departure: Departure, fleet: Fleet) -> None:
+        """Wait until it is time for a process to leave."""
+        await anyio.sleep_until(departure.at)
 
     async def _accompany(self, company: Outage) -> None:
         """Serve as a second process for a time."""
@@ -187,9 +191,12 @@ class World:
         if took > longest:
             witness.accuse(f"p{life} took {took:.3f} s to leave, of {longest:.3f}")
         witness.step()
-        fleet = witness.fleets.pop(life)
+        self._check_parting(life, witness.fleets.pop(life))
+
+    def _check_parting(self, life: int, fleet: Fleet) -> None:
+        """Refuse that a process which has ended has anything in its hands."""
         if in_hand := sum(worker.in_hand for worker in fleet.status().workers):
-            witness.accuse(f"p{life} has left with {in_hand} tasks in hand")
+            self._witness.accuse(f"p{life} has left with {in_hand} tasks in hand")
 
     async def _last_days(self, fleet: Fleet) -> None:
         """Wait until the storm is over and everything has ended."""
