@@ -261,10 +261,11 @@ def get_task_context() -> TaskContext:
 def check_cancelled() -> None:
     """Raise if the call that runs here is cancelled, so that a plain function need not look for itself.
 
-    A thread cannot be interrupted: one that runs long ends sooner if it calls this now and then.
+    A thread cannot be interrupted: one that runs long ends sooner if it calls this now and then. At a
+    shutdown it has a second to do so, in which its task can still be handed back.
 
     Raises:
-        CallCancelled: It is, with the reason; nobody waits for what the function returns.
+        CallCancelled: It is, with the reason.
         NoTaskContextError: No task runs here.
     """
     if (reason := get_task_context().cancel_reason) is not None:

@@ -38,7 +38,7 @@ class TaskRun:
     what came of it. Under virtual time the waits cost nothing.
 
     A thread cannot be interrupted: a plain function that is cancelled in one is left behind, as in
-    production, unless it has just ended.
+    production, unless it has just ended. Where the worker drains, it has a second to end.
 
     Args:
         source: A function, decorated or not, a `Worker`, or an object with ``execute(task)``.

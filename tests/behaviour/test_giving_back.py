@@ -4,6 +4,7 @@ import json
 import threading
 from collections import UserDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from stage import Hook, Stage, stage
 
 from anyworker import Task, Worker, check_cancelled, get_task_context
 from anyworker.client import TaskDef, WorkflowDef, WorkflowTask
+from anyworker.devserver import DevServer
 from anyworker.middleware import CallNext
 
 
@@ -205,6 +207,29 @@ async def test_result_that_waits_has_one_last_attempt_at_the_end_of_grace(failur
         [task] = (await play.client.get_workflow(workflow_id)).tasks
     assert task.status == status
     assert [round(seen.at - drained, 1) for seen in play.tap.updates()][1:] == [3.0]
+
+
+@pytest.mark.blocking  # the outbox's file
+async def test_hand_back_that_nobody_takes_waits_in_the_outbox_for_the_next_process(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    async def work() -> str:
+        calls.append(get_task_context().get_poll_count())
+        await anyio.sleep(0 if len(calls) > 1 else 60)
+        return "done"
+
+    server, worker, outbox = DevServer(), Worker("work", work), str(tmp_path / "outbox.db")
+    with anyio.fail_after(30):
+        async with stage(worker, server=server, hook=failing(10), outbox=outbox) as play:
+            await define(play)
+            workflow_id = await play.start()
+            await anyio.sleep(0.5)
+            await play.fleet.stop()
+            assert (await play.client.get_workflow(workflow_id)).tasks[0].status == "IN_PROGRESS"
+            assert play.fleet.status().is_everything_handed_over
+        async with stage(worker, server=server, outbox=outbox) as play:
+            assert (await play.result(workflow_id)).status == "COMPLETED"
+    assert calls == [1, 1]
 
 
 async def test_plain_function_that_ends_when_it_is_told_to_is_given_back() -> None:
