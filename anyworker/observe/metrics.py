@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -164,8 +165,16 @@ class Metrics(Counting):
             "/ready": self._probes.ready,
         }
         with endpoint(settings.http_host, settings.http_port, pages, idle=self._exposition.refresh) as port:
-            logger.info("Status: http://%s:%d/, with /metrics, /health, /ready", settings.http_host, port)
+            _announce(settings.http_host, port, is_free=settings.http_port == 0)
             yield
+
+
+def _announce(host: str, port: int, *, is_free: bool) -> None:
+    text = f"Status: http://{host}:{port}/, with /metrics, /health, /ready"
+    logger.info(text)
+    if is_free and not logger.isEnabledFor(logging.INFO):
+        # Nobody could know it otherwise.
+        sys.stderr.write(f"{text}\n")
 
 
 class Tallies:

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -136,6 +137,8 @@ class StatusPage:
         fleet, report = self._report()
         now = datetime.now(UTC).timestamp()
         executions = self._executions()
+        groups = _grouped(fleet.workers)
+        types = Counter(rows[0].task_type for rows in groups)
         return {
             "version": anyworker.__version__,
             "server": self._about.server,
@@ -146,8 +149,9 @@ class StatusPage:
                 for each in report.findings
             ],
             "workers": [
-                self._worker(rows, executions.get(rows[0].task_type, _Executions()), before, seconds, now)
-                for rows in _grouped(fleet.workers)
+                {"is_of_all_domains": types[rows[0].task_type] > 1}
+                | self._worker(rows, executions.get(rows[0].task_type, _Executions()), before, seconds, now)
+                for rows in groups
             ],
             "processes": [
                 {
