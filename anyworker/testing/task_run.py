@@ -124,6 +124,7 @@ class TaskRun:
 
     async def __aenter__(self) -> Self:
         self._begun, self._ended = anyio.Event(), anyio.Event()
+        self._execution.taken = anyio.current_time()
         in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
         run_sync = thread_runner() if in_thread else run_inline
         executor = executor_of(self._resolved, run_sync, self._resources, self._middleware)

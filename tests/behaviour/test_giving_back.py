@@ -78,6 +78,16 @@ async def test_task_whose_function_has_begun_is_given_back_if_it_may_run_again(
 
 
 @pytest.mark.virtual_time
+async def test_hand_back_that_would_time_its_workflow_out_is_a_failure() -> None:
+    """The server counts the poll timeout from the first scheduling on, and ends the whole workflow."""
+    async with stage(Worker("work", anyio.sleep_forever), inline=True) as play:
+        await play.define("work", poll_timeout_seconds=2, retry_delay_seconds=0)
+        tasks = await stopped(play)
+        assert [task.status for task in tasks] == ["FAILED", "SCHEDULED"]
+        assert "pollTimeoutSeconds (2)" in (tasks[0].reason_for_incompletion or "")
+
+
+@pytest.mark.virtual_time
 async def test_environment_says_whether_a_task_may_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDUCTOR_WORKER_WORK_RESTARTABLE", "no")
     async with stage(Worker("work", anyio.sleep_forever, restartable=True), inline=True) as play:

@@ -100,6 +100,17 @@ async def test_task_that_comes_after_the_death_is_given_back_whatever_its_attemp
     }
 
 
+async def test_task_that_would_time_out_if_it_were_given_back_is_left() -> None:
+    async with scene() as play:
+        task = await play.held(poll_timeout_seconds=60, timeout_policy="TIME_OUT_WF")
+        await anyio.sleep(61)
+        await play.give_back()
+        found = await play.client.get_task(task.task_id)
+        assert found.status == "IN_PROGRESS"
+        assert (await play.client.get_workflow(task.workflow_instance_id)).status == "RUNNING"
+    assert [event.outcome for event in play.events] == ["left"]
+
+
 async def test_later_turn_of_a_task_may_have_begun_before_the_death() -> None:
     async with scene() as play:
         task = await play.held(retry_count=0)

@@ -40,3 +40,26 @@ def test_task_may_run_again_if_a_failure_would_be_retried(
 def test_task_that_tells_nothing_of_its_step_goes_by_its_definition() -> None:
     given = Task(task_id="t", retry_count=3, task_definition=PolledTaskDef(retry_count=3))
     assert why_not_again(given, None) == "its definition allows no further attempt"
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy", "held", "is_allowed"),
+    [
+        (30, "TIME_OUT_WF", 19.9, True),
+        (30, "TIME_OUT_WF", 20.0, False),
+        (30, "RETRY", 20.0, False),
+        (30, "ALERT_ONLY", 20.0, True),
+        (0, "TIME_OUT_WF", 1e6, True),
+        (None, "TIME_OUT_WF", 1e6, True),
+    ],
+)
+def test_task_that_the_server_would_time_out_is_not_given_back(
+    limit: int | None, policy: str, held: float, is_allowed: bool
+) -> None:
+    """It was taken ten seconds after it had been scheduled."""
+    definition = PolledTaskDef(poll_timeout_seconds=limit, timeout_policy=policy)
+    given = Task(task_id="t", scheduled_time=1000, update_time=11_000, task_definition=definition)
+    for restartable in (None, True):
+        why = why_not_again(given, restartable, held=held)
+        assert (why is None) is is_allowed
+        assert why is None or "pollTimeoutSeconds (30)" in why

@@ -20,7 +20,7 @@ from anyworker.errors import ConductorError, ConfigurationError, OutboxError
 from anyworker.events import Publisher
 from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
-from anyworker.policy.again import why_not_again
+from anyworker.policy.again import poll_limit, why_not_again
 from anyworker.policy.outcome import Draft, HandedBack, to_result
 from anyworker.runner.outbox.hands import burying
 from anyworker.runner.outbox.listing import existing, stored_tasks
@@ -204,7 +204,7 @@ class Salvage:
         for task_id in found:
             if task_id in stored:
                 continue
-            task = await estate.search.confirmed(task_id)
+            task = await self._confirmed(client, estate, task_id)
             if task is None or (task_id, task.poll_count) in estate.settled:
                 continue
             why_not = why_not_again(task, estate.worker.restartable)
@@ -215,6 +215,14 @@ class Salvage:
                 await client.update_task(to_result(HandedBack(), draft, now_ms=now_ms))
             estate.settled.add((task_id, task.poll_count))
             self._tell(task, estate, why_not)
+
+    async def _confirmed(self, client: ConductorClient, estate: Estate, task_id: str) -> Task | None:
+        """Return a task that the process has; one with a poll timeout as of now, by the server's clock."""
+        task = await estate.search.confirmed(task_id)
+        if task is None or not poll_limit(task):
+            return task
+        await client.extend_lease(task)
+        return await estate.search.confirmed(task_id)
 
     async def _came_too_late(self, client: ConductorClient, task: Task, estate: Estate) -> bool:
         """Return whether the server gave a task to the process when that was certainly dead.

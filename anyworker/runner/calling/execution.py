@@ -141,7 +141,8 @@ class Executor:
         """Return the outcome of a call that was cancelled because the worker ends."""
         if not execution.has_begun:
             return HandedBack()
-        if (why := why_not_again(execution.draft.task, self.restartable)) is None:
+        held = anyio.current_time() - execution.taken
+        if (why := why_not_again(execution.draft.task, self.restartable, held=held)) is None:
             return HandedBack()
         ended = ShutDown(why)
         return Failed(str(ended), ended)
