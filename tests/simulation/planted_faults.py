@@ -15,6 +15,9 @@ from anyworker.runner.polls.polling import PollUnderWay
 from anyworker.runner.runner import Runner
 from anyworker.runner.settling import Settlement
 
+FOUND_AFTER = "found after so many seeds"
+"""The property by which a test tells the report how many it took."""
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

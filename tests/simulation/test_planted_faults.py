@@ -1,7 +1,9 @@
 """Whether the simulation sees what it is there to see."""
 
+from collections.abc import Callable
+
 import pytest
-from planted_faults import PLANTS
+from planted_faults import FOUND_AFTER, PLANTS
 from world import play
 
 MOST_SEEDS = 60
@@ -16,11 +18,13 @@ COMPLAINTS = {
 
 
 @pytest.mark.parametrize("name", PLANTS)
-def test_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_bug_is_found(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
     PLANTS[name](monkeypatch)
     for seed in range(MOST_SEEDS):
         violations = play(seed).violations
         if any(COMPLAINTS[name] in violation for violation in violations):
-            print(f"{name}: found after {seed + 1} seeds")
+            record_property(FOUND_AFTER, seed + 1)
             return
     pytest.fail(f"{name} was not found in {MOST_SEEDS} seeds")
