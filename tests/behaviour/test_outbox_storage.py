@@ -327,3 +327,40 @@ async def test_disk_with_room_again_at_the_end_takes_what_is_in_memory(tmp_path:
         path.parent.mkdir()
     assert rows(path) == ["waiting"]
     assert play.fleet.status().is_everything_handed_over
+
+
+def remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_results_of_a_file_that_is_removed_while_in_use_are_delivered_all_the_same(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    outage, recorder, path = Outage(), Recorder(), tmp_path / "outbox.db"
+    worker = Worker("work", lambda: 1, thread_count=3)
+    async with stage(
+        worker,
+        hook=outage,
+        outbox=path,
+        inline=True,
+        update_retry_delays=(),
+        event_listeners=[recorder],
+    ) as play:
+        await play.define("work")
+        outage.is_on = True
+        ids = [await play.start() for _ in range(3)]
+        await anyio.sleep(10)
+        remove(path)
+        if is_replaced:
+            path.touch()
+        await anyio.sleep(10)
+        assert "removed or replaced while in use" in (play.fleet.outbox.trouble or "")
+        assert play.fleet.outbox.waiting == 3
+        await anyio.sleep(200)
+        outage.is_on = False
+        await anyio.sleep(100)
+        assert {(await play.client.get_workflow(each)).status for each in ids} == {"COMPLETED"}
+    assert len(recorder.of(OutboxFailure)) == 1
+    assert play.fleet.status().is_everything_handed_over

@@ -26,6 +26,10 @@ from anyworker.runner.threads import thread_runner
 SERVER = "http://one/api"
 
 
+def ignore(_: object) -> None:
+    """Nobody cares."""
+
+
 def a_result(task_id: str = "1", size: int = 10) -> StoredResult:
     return StoredResult("t", task_id, "w", "me", "COMPLETED", 1, b"x" * size, 100.0)
 
@@ -150,7 +154,9 @@ async def test_a_hundred_results_at_once_share_a_few_commits(path: Path) -> None
             super().apply(changes, is_durable=is_durable)  # type: ignore[arg-type]
 
     file = Counting(path, server=SERVER, owner="a")
-    archive = Archive(file, thread_runner(), clock=lambda: 0.0, retention_days=1, report=lambda error: None)
+    archive = Archive(
+        file, thread_runner(), clock=lambda: 0.0, retention_days=1, report=ignore, rescue=ignore
+    )
     await archive.open()
     file.commits = 0
     results = [a_result(str(n)) for n in range(100)]
@@ -273,7 +279,7 @@ async def test_refused_results_are_deleted_while_the_process_runs(path: Path) ->
     times = [100.0]
     file = OutboxFile(path, server=SERVER, owner="a")
     archive = Archive(
-        file, thread_runner(), clock=lambda: times[-1], retention_days=1, report=lambda error: None
+        file, thread_runner(), clock=lambda: times[-1], retention_days=1, report=ignore, rescue=ignore
     )
     await archive.open()
     refused = a_result()

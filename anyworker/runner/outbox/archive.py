@@ -1,5 +1,6 @@
 """The file of an outbox as the event loop sees it: no call blocks, many changes share one commit."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Collection
 from functools import partial
@@ -47,6 +48,7 @@ class Archive:
         clock: Tells epoch seconds.
         retention_days: How long refused results are kept.
         report: Hears of each new trouble, and by None of its end.
+        rescue: Takes results that wait in a file which was removed while in use.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Archive:
         clock: Callable[[], float],
         retention_days: float,
         report: Callable[[OutboxError | None], None],
+        rescue: Callable[[StoredResult], object],
     ) -> None:
         self.file = file
         self._run_sync = run_sync
@@ -64,6 +67,7 @@ class Archive:
         """Tells epoch seconds."""
         self._retention_days = retention_days
         self._report = report
+        self._rescue = rescue
         self._pending: list[_Pending] = []
         self._turn = anyio.Lock()
         self._flush_soon = anyio.Event()
@@ -186,7 +190,15 @@ class Archive:
             try:
                 self.is_replayer = await self._call(partial(self.file.beat, self.now()))
             except OutboxError as error:
+                was_replayer = self.is_replayer
                 self._failed(error)
+                await self._save(with_others=was_replayer)
+
+    async def _save(self, *, with_others: bool) -> None:
+        """Take out of a file that was removed what nobody else will find there."""
+        with contextlib.suppress(OutboxError):
+            for stored in await self._call(partial(self.file.left_behind, with_others=with_others)):
+                self._rescue(stored)
 
     async def _flush(self) -> None:
         async with self._turn:

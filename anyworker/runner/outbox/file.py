@@ -6,14 +6,20 @@ What it looks like is described in `anyworker.runner.outbox.format`.
 import contextlib
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from anyworker.errors import OutboxError
-from anyworker.runner.outbox.format import LEASE_SECONDS, UnknownFormat, prepare, transaction
+from anyworker.runner.outbox.format import (
+    LEASE_SECONDS,
+    UnknownFormat,
+    identity_of,
+    make_private,
+    prepare,
+    transaction,
+)
 from anyworker.runner.outbox.hands import Change, bury, bury_strangers
 from anyworker.runner.outbox.storage import StoredResult
 from anyworker.runner.process_id import is_dead, own_life
@@ -22,8 +28,6 @@ T = TypeVar("T")
 
 _BUSY_SECONDS = 10.0
 _DAY = 86_400.0
-_MODE = 0o600
-"""The file holds customers' data."""
 _FIELDS = (
     "id, task_type, task_id, workflow_id, worker_id, status, poll_count, stored_at, attempts, error, body"
 )
@@ -45,6 +49,7 @@ class OutboxFile:
         self.server = server
         self.owner = owner
         self._life = ""
+        self._identity: tuple[int, int] | None = None
         self._is_durable = True
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -53,9 +58,10 @@ class OutboxFile:
         """Open the file, make it where it is missing."""
         with self._lock, self._understood():
             if self._connection is not None:
+                self._check_identity()
                 return
             self._life = own_life(self.owner)
-            _make_private(self.path)
+            self._identity = make_private(self.path)
             # A name such as ":memory:" means something else to SQLite than to the system.
             connection = sqlite3.connect(
                 self.path.absolute(), timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -158,7 +164,12 @@ class OutboxFile:
 
         Processes of this machine that have ended are known to be gone at once, others after their lease.
         """
-        with self._open() as connection, transaction(connection):
+        with self._open() as connection:
+            self._check_identity()
+            return self._beat(connection, now)
+
+    def _beat(self, connection: sqlite3.Connection, now: float) -> bool:
+        with transaction(connection):
             owners = connection.execute("SELECT owner, life FROM owners").fetchall()
             _remove(connection, [owner for owner, life in owners if is_dead(owner, life)])
             self._appear(connection, now)
@@ -178,6 +189,27 @@ class OutboxFile:
                 " WHERE state = 'ahead' AND owner NOT IN (SELECT owner FROM owners)"
             )
             return True
+
+    def _check_identity(self) -> None:
+        if identity_of(self.path) != self._identity:
+            reason = "it was removed or replaced while in use; another one is begun by the next start"
+            raise UnknownFormat(reason)
+
+    def left_behind(self, *, with_others: bool) -> list[StoredResult]:
+        """Return what waits in a file that was removed while in use, which nobody else will find.
+
+        Args:
+            with_others: Whether also what other processes have stored there.
+        """
+        with self._open() as connection:
+            if identity_of(self.path) == self._identity:
+                return []
+            rows = connection.execute(
+                f"SELECT {_FIELDS} FROM results"  # noqa: S608 - a constant
+                " WHERE state = 'waiting' AND server = ? AND (? OR owner = ?) ORDER BY id",
+                (self.server, with_others, self.owner),
+            )
+            return list(map(_stored, rows))
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Return the answer to a question, such as those of `anyworker.runner.outbox.listing`."""
@@ -239,13 +271,6 @@ def failing(key: int, error: str) -> Callable[[sqlite3.Connection], object]:
     )
 
 
-def releasing(key: int) -> Callable[[sqlite3.Connection], object]:
-    """Return the change by which a result that was stored ahead waits to be sent again."""
-    return lambda connection: connection.execute(
-        "UPDATE results SET state = 'waiting' WHERE id = ? AND state = 'ahead'", (key,)
-    )
-
-
 def expiring(now: float, days: float) -> Callable[[sqlite3.Connection], object]:
     """Return the change that forgets refused results, and deaths, after so many days."""
     latest = (now - days * _DAY,)
@@ -263,21 +288,6 @@ def _remove(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
         bury(connection, owner)
         connection.execute("DELETE FROM owners WHERE owner = ?", (owner,))
         connection.execute("DELETE FROM lease WHERE holder = ?", (owner,))
-
-
-def _make_private(path: Path) -> None:
-    """Make a file where it is missing, and let nobody else read it, nor what SQLite has beside it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnknownFormat("it is no regular file")
-        os.fchmod(descriptor, _MODE)
-    finally:
-        os.close(descriptor)
-    # New ones get the mode of the file itself; those that a crash has left keep theirs.
-    for suffix in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").chmod(_MODE)
 
 
 def _set_durable(connection: sqlite3.Connection, is_durable: bool) -> None:

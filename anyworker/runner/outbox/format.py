@@ -26,8 +26,11 @@ all attempts of a task share. A process takes its own out as they end; those of 
 """
 
 import contextlib
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 APPLICATION_ID = 0x616E7977
 LEASE_SECONDS = 15.0
@@ -82,8 +85,45 @@ CREATE TABLE deaths (
 VERSION = len(_STEPS)
 
 
+_MODE = 0o600
+"""The file holds customers' data."""
+
+
 class UnknownFormat(Exception):
     """The file is not one of this version's."""
+
+
+def make_private(path: Path) -> tuple[int, int] | None:
+    """Make a file where it is missing, and let nobody else read it, nor what SQLite has beside it.
+
+    Returns:
+        What tells the file from another one with its name.
+
+    Raises:
+        UnknownFormat: It is something else than a file, and is left as it is.
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnknownFormat("it is no regular file")
+        os.fchmod(descriptor, _MODE)
+    finally:
+        os.close(descriptor)
+    # New ones get the mode of the file itself; those that a crash has left keep theirs.
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").chmod(_MODE)
+    return identity_of(path)
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one with its name, None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -68,6 +68,7 @@ class Outbox:
                 clock=self.now,
                 retention_days=self._settings.retention_days,
                 report=self._reporter.trouble,
+                rescue=self.hold,
             )
             if self._settings.max_deaths:
                 self.journal = Journal(self._archive, self._settings.max_deaths)
