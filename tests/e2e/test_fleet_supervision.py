@@ -64,7 +64,7 @@ if __name__ == "__main__":
                 own.start("count")
 
     loaders = [threading.Thread(target=load) for _ in range(2)]
-    with fleet(server, tmp_path, code, count=3, patience=90) as process:
+    with fleet(server, tmp_path, code, count=3, patience=180) as process:
         for loader in loaders:
             loader.start()
         try:
@@ -172,6 +172,8 @@ if __name__ == "__main__":
     assert b"no sign of life for 1." in process.err
     assert b"in wedge" in process.err
     assert b"'wedge' (pid" in process.err
+    assert b"was killed by its parent; restarting" in process.err
+    assert b"out of memory" not in process.err
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -13,7 +13,6 @@ import msgspec
 
 from anyworker.fleet.conventions import EXIT_ABANDONED
 from anyworker.fleet.estates.salvage import Salvage
-from anyworker.fleet.processes.exits import describe_status
 from anyworker.fleet.processes.orders import Begin, Drain
 from anyworker.fleet.processes.process import ChildProcess
 from anyworker.fleet.status import ProcessStatus
@@ -212,7 +211,7 @@ class Post:
         assert child.status is not None  # noqa: S101 - it has ended
         # The deaths of its tasks are known before anybody has them again.
         if child.status != 0 or not child.is_retiring:
-            await self._salvage.bury(child.pid, describe_status(child.status))
+            await self._salvage.bury(child.pid, child.ending)
         # One that ended by itself has said what becomes of the tasks that it did not hand over.
         if child.status not in {0, EXIT_ABANDONED}:
             await self._salvage.give_back(child.name, child.beat.workers)
@@ -225,14 +224,14 @@ class Post:
         elif child.is_retiring:
             if child.status != 0 and not child.was_dismissed:
                 self.failures += 1
-                logger.error("%s (pid %d) %s", child.name, child.pid, describe_status(child.status))
+                logger.error("%s (pid %d) %s", child.name, child.pid, child.ending)
         else:
             self._take_in_death(child, child.status)
 
     def _take_in_death(self, child: ChildProcess, status: int) -> None:
         if self._died_at is None or child.is_serving:
             self._died_at = datetime.now(UTC).timestamp()
-        how = f"{child.name} (pid {child.pid}) {describe_status(status)}"
+        how = f"{child.name} (pid {child.pid}) {child.ending}"
         was_killed = status == -signal.SIGKILL and not child.was_silent
         self._plan_restart(how, child.served, was_killed=was_killed)
 

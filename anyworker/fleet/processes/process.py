@@ -11,6 +11,7 @@ from typing import Self
 import anyio
 import anyio.to_thread
 
+from anyworker.fleet.processes.exits import describe_status
 from anyworker.fleet.processes.link import Link, Message
 from anyworker.fleet.processes.orders import REPORTS, Beat, Begin, Counted, Refused, Report, Serving
 from anyworker.fleet.processes.spawning import spawn
@@ -55,6 +56,7 @@ class ChildProcess:
         self._serves = anyio.Event()
         self._heard = anyio.Event()
         self._last_beat = math.nan
+        self._was_killed_here = False
         self.serving_since = math.nan
         """Loop time, NaN as long as it does not serve."""
         self.beat = Beat((), 0.0)
@@ -114,9 +116,18 @@ class ChildProcess:
         """Tell it something; one that has ended does not hear it."""
         self._link.say(message)
 
+    @property
+    def ending(self) -> str:
+        """How it ended, as the predicate of a sentence."""
+        assert self.status is not None  # noqa: S101 - it has ended
+        if self._was_killed_here and self.status == -signal.SIGKILL:
+            return "was killed by its parent"
+        return describe_status(self.status)
+
     def kill(self) -> None:
         """End it at once."""
         if not self.has_ended:
+            self._was_killed_here = True
             self._process.kill()
 
     def dismiss(self) -> None:
