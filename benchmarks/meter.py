@@ -32,7 +32,10 @@ class Settings:
     """Tasks before the first that is measured."""
     tasks: int
     """Tasks measured."""
-    tasks_per_poll: float
+    tasks_per_poll: float = 1.0
+    """For the floor."""
+    turns: int = 0
+    """Of an empty loop that each task goes through, to slow it down."""
 
     @property
     def total(self) -> int:
@@ -76,6 +79,7 @@ def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | N
     parser.add_argument("--warm-up", type=int, default=500)
     parser.add_argument("--tasks", type=int, default=5000)
     parser.add_argument("--tasks-per-poll", type=float, default=1.0)
+    parser.add_argument("--turns", type=int, default=0)
     parser.add_argument("--core", type=int)
     given = vars(parser.parse_args())
     core = given.pop("core")

@@ -16,9 +16,13 @@ import anyworker
 def worker_of(settings: Settings, meter: Meter, is_done: anyio.Event) -> anyworker.Worker:
     """Return a worker that converts one argument, counts, and returns it."""
 
+    turns = [None] * settings.turns
+
     async def greet_async(name: str) -> str:
         if meter.tick():
             is_done.set()
+        for _ in turns:
+            pass
         return name
 
     def greet(name: str) -> str:
