@@ -119,8 +119,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("signum", [INT, TERM])
+@pytest.mark.parametrize(("backend", "signum"), [("asyncio", INT), ("trio", TERM)])
 def test_program_that_does_something_else_gets_the_signal_when_the_processes_have_ended(
     backend: str, signum: signal.Signals, server: Server, tmp_path: Path
 ) -> None:
