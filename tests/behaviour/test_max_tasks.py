@@ -115,6 +115,31 @@ async def test_poll_that_waits_for_a_place_is_not_sent_once_the_fleet_is_quiet_o
     assert len(play.tap.polls()) == polls
 
 
+async def test_worker_that_waits_for_a_place_ends_at_once_when_the_fleet_drains() -> None:
+    gauge = Gauge()
+    async with stage(gauge.worker("a", 5.0), gauge.worker("b"), inline=True, max_tasks=1) as play:
+        await queue(play, a=1)
+        await anyio.sleep(3)
+        play.fleet.drain()
+        await anyio.sleep(0.1)
+        assert [runner._slots.are_retired for runner in play.fleet._runners] == [False, True]
+
+
+async def test_idle_workers_look_for_tasks_no_more_often_where_places_are_scarce() -> None:
+    gauge = Gauge()
+    workers = [gauge.worker("a", 0.01), *map(gauge.worker, "bcdef")]
+    async with stage(*workers, inline=True, max_tasks=2) as play:
+        await anyio.sleep(30)
+        await queue(play, a=2000)
+        await anyio.sleep(2)
+        before = len(play.tap.polls())
+        await anyio.sleep(5)
+        polls = [seen for seen in play.tap.polls()[before:] if not seen.path.endswith("/a")]
+        assert gauge.ran["a"] > 1000
+        assert {seen.path[-1] for seen in polls} == set("bcdef")
+        assert len(polls) <= 5 * 5 * 1.4
+
+
 async def test_status_and_startup_line_tell_of_the_limits(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "anyworker")
     worker = Worker("a", lambda: None, rate_limit="7/m")

@@ -109,6 +109,22 @@ def test_server_side_wait_of_zero_asks_for_all_free_slots() -> None:
     assert subject.next(idle(subject), 10) == Poll(10, 0.0, is_fill=False)
 
 
+def test_poll_that_could_not_wait_at_the_server_is_followed_by_the_next_after_as_long() -> None:
+    subject = planner(poll_timeout=0.7)
+    due = idle(subject)
+    cut = sent(subject.next(due, 10)).fitted(1, may_wait=False)
+    assert (cut.timeout, cut.withheld) == (0.0, 0.7)
+    subject.polled(cut, 0, due)
+    assert subject.next(due, 10) == Wait(due + 0.7)
+
+
+def test_poll_that_got_fewer_places_is_full_with_fewer_tasks() -> None:
+    subject = planner()
+    fitted = sent(subject.next(0.0, 10)).fitted(2, may_wait=True)
+    subject.polled(fitted, 2, 0.0)
+    assert subject.next(0.0, 8) == Poll(8, 0.0, is_fill=True)
+
+
 def test_hit_resets_pause_and_wait() -> None:
     subject = planner()
     now = idle(subject)
