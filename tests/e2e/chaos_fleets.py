@@ -141,6 +141,7 @@ class Fleets:
 
     async def kill_fleet(self) -> None:
         """SIGKILL for the parent and all children in one moment; a new fleet begins at once."""
+        await self._victim()
         fleet = self.current
         pids = {fleet.process.pid, *fleet.family()}
         self._note("kill_fleet", pids)

@@ -136,7 +136,7 @@ class Reclaimer:
                 self.has_given_up = True
                 logger.warning(
                     "What lost polls of %s may have taken was not found in time; such tasks come back after "
-                    "their response timeout",
+                    "their response timeout, or when another process that shares an outbox's file finds them",
                     self._identity.task_type,
                 )
         finally:
