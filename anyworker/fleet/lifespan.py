@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 
 from anyworker.errors import ConfigurationError, LifespanError
+from anyworker.fleet.main_module import as_in_parent
 
 logger = logging.getLogger(__name__)
 
@@ -135,4 +136,4 @@ class _Keeper:
 def name_of(lifespan: Lifespan) -> str:
     """Return what messages call it."""
     target: Any = lifespan if hasattr(lifespan, "__qualname__") else type(lifespan)
-    return f"{target.__module__}.{target.__qualname__}"
+    return as_in_parent(f"{target.__module__}.{target.__qualname__}")

@@ -41,6 +41,11 @@ def main_module() -> MainModule | None:
     return MainModule(os.path.abspath(path), name)
 
 
+def as_in_parent(text: str) -> str:
+    """Return a message of a child process in which the main module has the name that its user knows."""
+    return text.replace(NAME_IN_CHILD, "__main__")
+
+
 def is_imported_again() -> bool:
     """Return whether the main module is being imported in a child process."""
     return _is_imported_again.get()

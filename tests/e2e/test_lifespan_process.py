@@ -43,7 +43,8 @@ if __name__ == "__main__":
     if sys.argv[2] == "stubborn":
         from anyworker.fleet.control import steering
         steering.CLOSE_SECONDS, steering.ABANDON_SECONDS = 0.3, 0.2
-    anyworker.run(backend=sys.argv[1], lifespan=globals()[sys.argv[2]])
+    processes = 2 if "two" in sys.argv else 1
+    anyworker.run(backend=sys.argv[1], lifespan=globals()[sys.argv[2]], processes=processes)
     print("after run")
 """
 
@@ -65,9 +66,12 @@ def test_signal_ends_the_opening(
     assert server.last_poll("idle") == 0
 
 
-def test_lifespan_that_fails_to_open_is_a_failed_start(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["one", "two"])
+def test_lifespan_that_fails_to_open_is_a_failed_start(
+    processes: str, server: Server, tmp_path: Path
+) -> None:
     (tmp_path / "main.py").write_text(SCRIPT)
-    process = Process(["main.py", "asyncio", "broken"], tmp_path, server.url)
+    process = Process(["main.py", "asyncio", "broken", processes], tmp_path, server.url)
     try:
         assert process.end() == 3
     finally:
@@ -75,6 +79,7 @@ def test_lifespan_that_fails_to_open_is_a_failed_start(server: Server, tmp_path:
     assert b"Cannot start: lifespan __main__.broken failed to open: ConnectionRefusedError: no database" in (
         process.err
     )
+    assert b"__anyworker_main__" not in process.err
     assert server.last_poll("idle") == 0
 
 

@@ -30,7 +30,7 @@ from anyworker.fleet.conventions import EXIT_COULD_NOT_START
 from anyworker.fleet.discovery.finder import settle
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.fleet import CANCEL_SECONDS, Fleet
-from anyworker.fleet.main_module import import_main
+from anyworker.fleet.main_module import as_in_parent, import_main
 from anyworker.fleet.processes.link import Link
 from anyworker.fleet.processes.logs import follow_logs
 from anyworker.fleet.processes.orders import (
@@ -131,7 +131,7 @@ def _refusing(link: Link[Order]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        link.say(Refused(list(error.problems)))
+        link.say(Refused([as_in_parent(problem) for problem in error.problems]))
         sys.exit(EXIT_COULD_NOT_START)
 
 
