@@ -1,6 +1,7 @@
 """Measure what a task costs: CPU microseconds of anyworker beside the floor, in a table with a verdict.
 
     python benchmarks/bench_task.py [--tasks 5000] [--rounds 5] [--backend trio] [--mode async] [--json FILE]
+        [--official /path/to/venv/bin/python]
 
 For each backend, mode and number of slots a child process pinned to one core works off a backlog at the
 stub server, which has another core; then `floor.py` does as many polls and updates by hand; then anyworker
@@ -10,9 +11,13 @@ table has the median of the rounds with the least and the greatest, and as ratio
 own, whose two runs had the same neighbours on the machine. A run in which a task was not executed
 exactly once stops the benchmark.
 
-Marks: at most 2 times the floor on asyncio, 3 times on uvloop and trio, whose floor is lower, for
-``async def``; and at most 15 % more with 100 slots than with 10. The floor's own number depends on how many
-tasks a poll brings, and so on the slots.
+With --official, an interpreter that has ``conductor-python``, each round has a run of the official SDK as
+well, and the table tells how many times anyworker's cost its worker's process takes: `official_subject.py`.
+
+Marks: for ``async def`` at most 2 times the floor on asyncio, 3 times on uvloop and trio, whose floor is
+lower; at most 15 % more with 100 slots than with 10. The official SDK is to cost at least 10 times as much
+with 10 slots and 20 times with 100, on plain asyncio 8 and 15 times, and 6 times for ``def``. The floor's own
+number depends on how many tasks a poll brings, and so on the slots.
 
 The exit status is 0 whatever the verdicts; on a busy machine look at the spread first.
 """
@@ -39,6 +44,11 @@ MODES = ("async", "def")
 SLOTS = (10, 100)
 LARGEST_RATIO = {"asyncio": 2.0, "uvloop": 3.0, "trio": 3.0}
 LARGEST_GROWTH = 0.15
+LEAST_GAIN = {
+    **{("def", backend): {10: 6, 100: 6} for backend in BACKENDS},
+    **{("async", backend): {10: 10, 100: 20} for backend in BACKENDS},
+    ("async", "asyncio"): {10: 8, 100: 15},
+}
 CLIENT_CORE, STUB_CORE = 0, 1
 WARM_UP = 500
 RUN_SECONDS = 120
@@ -92,6 +102,8 @@ class Samples:
 
     anyworker: list[float] = attrs.field(factory=list)
     floor: list[float] = attrs.field(factory=list)
+    official: list[float] = attrs.field(factory=list)
+    """Empty where it is not measured."""
     polls_per_task: list[float] = attrs.field(factory=list)
     """Polls that brought something."""
     requests_per_task: list[float] = attrs.field(factory=list)
@@ -103,6 +115,8 @@ class Bench:
 
     stub: Stub
     tasks: int
+    official: str | None
+    """An interpreter with the official SDK."""
 
     def add_round(self, case: Case, samples: Samples) -> None:
         """Run anyworker, then the floor with as many polls."""
@@ -114,11 +128,13 @@ class Bench:
         samples.requests_per_task.append((stats["polls"] + updates) / stats["given"])
         ratio = statistics.mean(samples.polls_per_task)
         samples.floor.append(self._run("floor.py", case, "--tasks-per-poll", str(1 / ratio)))
+        if self.official is not None:
+            samples.official.append(self._run("official_subject.py", case, python=self.official))
 
-    def _run(self, program: str, case: Case, *more: str) -> float:
+    def _run(self, program: str, case: Case, *more: str, python: str = sys.executable) -> float:
         total = WARM_UP + self.tasks + 2 * case.slots
         self.stub.refill(total)
-        command = [sys.executable, str(HERE / program), "--url", self.stub.url, "--core", str(CLIENT_CORE)]
+        command = [python, str(HERE / program), "--url", self.stub.url, "--core", str(CLIENT_CORE)]
         command += ["--backend", case.backend, "--mode", case.mode, "--slots", str(case.slots)]
         command += ["--tasks", str(self.tasks), "--warm-up", str(WARM_UP), *more]
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=RUN_SECONDS, check=True)
@@ -158,6 +174,14 @@ class Row:
         return statistics.median(cost / floor for cost, floor in pairs)
 
     @property
+    def gain(self) -> float | None:
+        """How many times this cost the official SDK has: the median of the rounds' own ratios."""
+        if not self.samples.official:
+            return None
+        pairs = zip(self.samples.official, self.samples.anyworker, strict=True)
+        return statistics.median(theirs / ours for theirs, ours in pairs)
+
+    @property
     def verdict(self) -> str:
         """What became of the marks that this case has."""
         marks = []
@@ -166,16 +190,22 @@ class Row:
             marks.append(f"ratio <= {largest:g} {_reached(self.ratio <= largest)}")
         if self.growth is not None:
             marks.append(f"growth <= {LARGEST_GROWTH:.0%} {_reached(self.growth <= LARGEST_GROWTH)}")
+        if self.gain is not None:
+            least = LEAST_GAIN[self.case.mode, self.case.backend][self.case.slots]
+            marks.append(f"gain >= {least} {_reached(self.gain >= least)}")
         return ", ".join(marks)
 
     def line(self) -> str:
         """Return it as a line of the table."""
         growth = "" if self.growth is None else f"{self.growth:+.0%}"
         requests = statistics.median(self.samples.requests_per_task)
+        official = _spread(self.samples.official) if self.samples.official else ""
+        gain = "" if self.gain is None else f"{self.gain:.1f}"
         case = self.case
         return (
             f"{case.backend:8}{case.mode:6}{case.slots:>6}{_spread(self.samples.anyworker):>21}"
-            f"{_spread(self.samples.floor):>21}{self.ratio:>7.2f}{growth:>8}{requests:>7.2f}  {self.verdict}"
+            f"{_spread(self.samples.floor):>21}{self.ratio:>7.2f}{growth:>8}{requests:>7.2f}"
+            f"{official:>21}{gain:>7}  {self.verdict}"
         )
 
     def as_json(self) -> dict[str, object]:
@@ -187,13 +217,14 @@ class Row:
             "floor_us_per_task": self.floor,
             "ratio": self.ratio,
             "growth": self.growth,
+            "gain": self.gain,
             "verdict": self.verdict,
         }
 
 
 HEADING = (
     f"{'backend':8}{'mode':6}{'slots':>6}{'anyworker us/task':>21}{'floor us/task':>21}"
-    f"{'ratio':>7}{'growth':>8}{'req/t':>7}  marks"
+    f"{'ratio':>7}{'growth':>8}{'req/t':>7}{'official us/task':>21}{'gain':>7}  marks"
 )
 
 
@@ -236,6 +267,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--mode", action="append", choices=MODES)
+    parser.add_argument("--official", metavar="PYTHON")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     print("  ".join(f"{name} {value}" for name, value in environment().items()))
@@ -246,7 +278,7 @@ def main() -> None:
         for slots in SLOTS
     }
     with stub_server(STUB_CORE) as stub:
-        bench = Bench(stub, given.tasks)
+        bench = Bench(stub, given.tasks, given.official)
         for number in range(given.rounds):
             for case, samples in results.items():
                 bench.add_round(case, samples)

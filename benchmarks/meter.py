@@ -7,9 +7,9 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import anyio
-import attrs
 
 BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "asyncio": ("asyncio", {}),
@@ -18,9 +18,9 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
 }
 
 
-@attrs.frozen
+@dataclass(frozen=True)
 class Settings:
-    """One measurement."""
+    """One measurement; a dataclass, because the official SDK's interpreter has no attrs."""
 
     url: str
     """The stub server, without path."""
@@ -66,9 +66,13 @@ class Meter:
             self.wall_us_per_task = (time.perf_counter() - self._wall) / self._tasks * 1e6
         return number == self._total
 
+    def figures(self) -> dict[str, float]:
+        """Return what was measured."""
+        return {"us_per_task": self.us_per_task, "wall_us_per_task": self.wall_us_per_task}
 
-def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | None) -> None:
-    """Run the exchanges as the command line says and print what they cost."""
+
+def settings_of_command_line(description: str | None) -> Settings:
+    """Return what the command line asks for, having pinned this process to its core."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -85,11 +89,16 @@ def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | N
     core = given.pop("core")
     if core is not None:
         os.sched_setaffinity(0, {core})
-    settings = Settings(**given)
+    return Settings(**given)
+
+
+def main(run: Callable[[Settings, Meter], Awaitable[None]], description: str | None) -> None:
+    """Run the exchanges as the command line says and print what they cost."""
+    settings = settings_of_command_line(description)
     meter = Meter(settings)
     backend, backend_options = BACKENDS[settings.backend]
     # As `anyworker.run` does in a worker's process.
     gc.collect()
     gc.freeze()
     anyio.run(run, settings, meter, backend=backend, backend_options=backend_options)
-    print(json.dumps({"us_per_task": meter.us_per_task, "wall_us_per_task": meter.wall_us_per_task}))
+    print(json.dumps(meter.figures()))

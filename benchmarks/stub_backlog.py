@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 TASK_ID = re.compile(rb'"taskId": ?"([^"]+)"')
+WORKER_ID = re.compile(rb'"workerId": ?"([^"]+)"')
 STATUS = re.compile(rb'"status": ?"([^"]+)"')
 
 DEFINITION: dict[str, Any] = {
@@ -97,6 +98,7 @@ class Backlog:
     def __init__(self) -> None:
         self._templates: dict[tuple[bytes, bytes], bytes] = {}
         self._number = 0
+        self._task_type = b""
         self.refill(0)
 
     def refill(self, tasks: int) -> None:
@@ -104,7 +106,7 @@ class Backlog:
         self._left = tasks
         self._out: set[bytes] = set()
         self._done: set[bytes] = set()
-        self._polls = self._empty_polls = self._given = 0
+        self._polls = self._empty_polls = self._exchanges = self._given = 0
         self._updates: dict[str, int] = {}
         self._duplicate_updates = self._unknown_updates = 0
 
@@ -116,6 +118,7 @@ class Backlog:
     def take(self, count: int, task_type: bytes, worker_id: bytes) -> bytes:
         """Return the body of a poll."""
         self._polls += 1
+        self._task_type = task_type
         if self._left >= 0:
             count = min(count, self._left)
             self._left -= count
@@ -156,11 +159,22 @@ class Backlog:
             self._unknown_updates += 1
         return task_id
 
+    def exchange(self, body: bytes) -> bytes | None:
+        """Take a result and return its task's successor, None if there is none (update-v2)."""
+        self.update(body)
+        self._exchanges += 1
+        worker = WORKER_ID.search(body)
+        if self.is_empty or worker is None:
+            return None
+        self._polls -= 1  # It is told as an exchange.
+        return self.take(1, self._task_type, worker[1])[1:-1]
+
     def stats(self) -> dict[str, object]:
         """Return the counts since the last refill; ``out`` are tasks given that no result has come for."""
         return {
             "polls": self._polls,
             "empty_polls": self._empty_polls,
+            "exchanges": self._exchanges,
             "given": self._given,
             "updates": self._updates,
             "duplicate_updates": self._duplicate_updates,

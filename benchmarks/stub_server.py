@@ -9,6 +9,7 @@ task, 2.1 KB, chunked. The backlog begins empty.
     GET  /stats                                what happened since, as JSON (see `stub_backlog.Backlog.stats`)
     GET  /api/tasks/poll/batch/TYPE?count=&timeout=    takes tasks; waits only while there are none
     POST /api/tasks                            takes a result
+    POST /api/tasks/update-v2                  takes a result and gives a task; without any, 204 at once
 
 With --keep-alive 100, the default, every hundredth response on a connection closes it, as the server's do;
 0 never does. With --until-eof it ends when its standard input does, and so never outlives who started it.
@@ -91,6 +92,8 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition(b"?")
         if path == b"/api/tasks" and method == b"POST":
             self._send(b"Content-Type: text/plain;charset=UTF-8\r\n", self._backlog.update(body))
+        elif path == b"/api/tasks/update-v2":
+            self._exchange(body)
         elif path.startswith(b"/api/tasks/poll/batch/"):
             self._take(path[len(b"/api/tasks/poll/batch/") :], query)
         elif path == b"/stats":
@@ -102,6 +105,13 @@ class Connection(asyncio.Protocol):
                 self._waiting.popleft().tasks_came()
         else:
             self._send(b"Content-Type: application/json\r\n", b'{"status":404}', b"404")
+
+    def _exchange(self, body: bytes) -> None:
+        following = self._backlog.exchange(body)
+        if following is None:
+            self._send(b"", b"", b"204")
+        else:
+            self._send_json(following)
 
     def _take(self, task_type: bytes, query: bytes) -> None:
         given = dict(pair.partition(b"=")[::2] for pair in query.split(b"&"))
