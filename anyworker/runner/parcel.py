@@ -117,6 +117,8 @@ def _failed(result: TaskResult, reason: str) -> TaskResult:
 
 def cause_of(outcome: Sent, parcel: Parcel) -> BaseException | None:
     """Return what a result that tells of a failure failed of, None where it tells of none."""
+    if parcel.refusal is None and parcel.result.status == "COMPLETED":
+        return None  # as nearly all are
     if isinstance(outcome, Failed | Terminal):
         return outcome.cause
     if parcel.refusal is not None:
