@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -189,17 +190,19 @@ class Tallies:
         self._ledger = ledger
         self._fleet = fleet
         self._known: dict[tuple[int, catalog.Metric], int] = {}
+        self._lock = threading.Lock()
 
     def bring(self) -> None:
-        """Add what has come since the last call."""
-        for number, worker in enumerate(self._fleet().workers):
-            for metric, value in (
-                (catalog.UPDATES, worker.update_attempts),
-                (catalog.FAILED_UPDATES, worker.failed_updates),
-            ):
-                key = number, metric
-                self._ledger.count(metric, worker.task_type).value += value - self._known.get(key, 0)
-                self._known[key] = value
+        """Add what has come since the last call. Any thread may call it."""
+        with self._lock:
+            for number, worker in enumerate(self._fleet().workers):
+                self._add(number, worker.task_type, catalog.UPDATES, worker.update_attempts)
+                self._add(number, worker.task_type, catalog.FAILED_UPDATES, worker.failed_updates)
+
+    def _add(self, number: int, task_type: str, metric: catalog.Metric, value: int) -> None:
+        known = self._known.get((number, metric), 0)
+        self._ledger.count(metric, task_type).value += value - known
+        self._known[number, metric] = value
 
 
 class Remote:
