@@ -210,6 +210,7 @@ class TaskHandler:
         """
         if (thread := self._thread) is None:
             return
+        thread.begin_to_await()
         thread.tell(thread.supervisor.stop if at_once else thread.supervisor.drain)
         with contextlib.suppress(ConfigurationError):
             thread.wait()

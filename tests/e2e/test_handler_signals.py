@@ -139,6 +139,30 @@ def test_program_that_does_something_else_gets_the_signal_when_the_processes_hav
     assert b"Traceback" not in process.err
 
 
+def test_program_that_stops_its_processes_after_a_signal_does_not_get_it(
+    server: Server, tmp_path: Path
+) -> None:
+    """As with uvicorn, which hands a signal on when it returns."""
+    code = """
+import signal, workers
+if __name__ == "__main__":
+    with TaskHandler([workers.nap], processes=1) as handler:
+        handler.start_processes()
+        sys.stdin.readline()
+        signal.raise_signal(signal.SIGINT)
+    print("behind", flush=True)
+"""
+    process = Process(program(tmp_path, code), tmp_path, server.url, stdin=subprocess.PIPE)
+    try:
+        process.await_output("Conductor Worker[")
+        process.write("\n")
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert b"behind" in process.out
+    assert b"Traceback" not in process.err
+
+
 def test_program_that_does_something_else_tells_what_was_abandoned(server: Server, tmp_path: Path) -> None:
     process = Process([*program(tmp_path, IDLE), "asyncio", "0.2"], tmp_path, server.url)
     try:

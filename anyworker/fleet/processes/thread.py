@@ -47,6 +47,11 @@ class SupervisorThread:
         _have_the_end_wait()
         _running.add(self)
 
+    def begin_to_await(self) -> None:
+        """Keep signals from the main thread, if this is it: it waits for the end of the processes."""
+        if self.stages is not None and in_main_thread():
+            self.stages.is_awaited = True
+
     def tell(self, order: Callable[[], object]) -> None:
         """Have the thread do something, unless the processes have ended."""
         with contextlib.suppress(RuntimeError):  # the portal closes with their end
@@ -58,8 +63,7 @@ class SupervisorThread:
         Raises:
             ConfigurationError: A process could not start, and the others were stopped for that.
         """
-        if self.stages is not None and in_main_thread():
-            self.stages.is_awaited = True
+        self.begin_to_await()
         try:
             return self._outcome.result()
         finally:
