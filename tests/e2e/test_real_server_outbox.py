@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import httpx
@@ -59,7 +60,7 @@ class Recorder:
 async def test_results_of_an_outage_are_delivered_and_those_of_ended_tasks_refused(
     conductor_url: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    name = f"kept_{request.node.callspec.id}"
+    name = f"kept_{request.node.callspec.id}_{uuid4().hex[:8]}"
     outage, recorder = Outage(), Recorder()
     definition = WorkflowDef(
         name=name,
