@@ -138,8 +138,8 @@ class Books:
         if record.is_terminal or is_stale or self._reclaimed_polls.get(task_id) == poll_count:
             return
         self._spare.discard((life, task_id))
-        # A server that hands a task out twice may do so when it has it back.
-        holding = self.holdings.setdefault(task_id, Holding(record.worker_id))
+        # A server that hands a task out twice may do so when it has it back: nobody need account for it then.
+        holding = self.holdings.setdefault(task_id, Holding(record.worker_id, is_settled=True))
         holding.arrived = holding.touched = anyio.current_time()
 
     def settled(self, task_id: str) -> None:
