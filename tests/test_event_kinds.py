@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from anyworker.event_kinds import TaskEvent, made
+from anyworker.events.kinds import TaskEvent, made
 
 FIELDS = {"task_type": "greet", "task_id": "t", "worker_id": "w", "workflow_instance_id": "f"}
 

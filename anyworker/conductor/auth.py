@@ -10,6 +10,7 @@ import attrs
 
 from anyworker.conductor.tokens import TokenFetcher
 from anyworker.errors import ConductorError, ResponseError, TransportError
+from anyworker.events import Publisher, TokenRefreshed, TokenRefreshFailure
 from anyworker.policy.backoff import authorization_delay
 from anyworker.policy.streaks import Streak
 
@@ -50,6 +51,7 @@ class Authentication:
         ttl: Seconds a token lives.
         now: Loop time.
         jitter: A random number in [0, 1).
+        publisher: Hears of tokens, which stay here.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Authentication:
         ttl: float,
         now: Callable[[], float] = anyio.current_time,
         jitter: Callable[[], float] = random.random,
+        publisher: Publisher | None = None,
     ) -> None:
         self._headers = headers
         self._fetch = fetch
         self._ttl = ttl
         self._now = now
         self._jitter = jitter
+        self._publisher = publisher or Publisher()
         self._lock = anyio.Lock()
         self._rounds = 0
         self._failures = 0
@@ -141,6 +145,7 @@ class Authentication:
             self._failure = failure
             delay = authorization_delay(self._failures)
             self._retry_at = self._now() + delay
+            self._tell_failure(failure, delay)
             raise _again(failure, delay) from failure
         self._rounds += 1
         if self._renewals.ended():
@@ -149,7 +154,24 @@ class Authentication:
         self._failure = None
         self._retry_at = 0.0
         self._grant = grant = self._granted(token, started)
+        if token is not None and self._publisher.hears(TokenRefreshed):
+            duration_ms = (self._now() - started) * 1000
+            self._publisher.publish(
+                TokenRefreshed(task_type="", duration_ms=duration_ms, ttl_seconds=self._ttl)
+            )
         return grant
+
+    def _tell_failure(self, failure: ConductorError, delay: float) -> None:
+        if self._publisher.hears(TokenRefreshFailure):
+            self._publisher.publish(
+                TokenRefreshFailure(
+                    task_type="",
+                    cause=failure,
+                    attempts=self._failures,
+                    retry_in_ms=delay * 1000,
+                    is_still_good=self._grant is not None and self._now() < self._grant.expires_at,
+                )
+            )
 
     def _granted(self, token: str | None, started: float) -> Grant:
         if token is None:

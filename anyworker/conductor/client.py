@@ -22,6 +22,7 @@ from anyworker.conductor.tokens import token_fetcher
 from anyworker.conductor.wire import TEXT, Wire, api_url, header_lines, open_exchange, timeouts
 from anyworker.conductor.workflows import WorkflowCalls
 from anyworker.configuration import Configuration
+from anyworker.events import Publisher
 
 POLL_MARGIN = 10.0
 """Seconds beyond the server's own wait after which an answer to a poll no longer counts: the tasks that a
@@ -53,6 +54,7 @@ class ConductorClient(WorkflowCalls):
         configuration: Which server, and how to reach it; by default from the environment.
         exchange: Carries the requests instead of what the configuration says; left open at the end.
         around: Makes, of what carries the requests and the path of the API's URL, what they go through.
+        publisher: Hears of tokens.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class ConductorClient(WorkflowCalls):
         *,
         exchange: Exchange | None = None,
         around: Callable[[Exchange, str], Exchange] | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
         self.configuration = Configuration() if configuration is None else configuration
         self._given = exchange
         self._around = around
+        self._publisher = publisher
         self._exchange: Exchange | None = None
         self._opened: Calls | None = None
         self._timeouts = timeouts(self.configuration)
@@ -84,7 +88,7 @@ class ConductorClient(WorkflowCalls):
         headers = header_lines(configuration.headers)
         fetch = token_fetcher(configuration, wire, headers)
         ttl = configuration.auth_token_ttl_min * 60.0
-        self._opened = Calls(wire, Authentication(headers, fetch, ttl=ttl))
+        self._opened = Calls(wire, Authentication(headers, fetch, ttl=ttl, publisher=self._publisher))
         self._tasks = self._opened.target("/tasks")
         return self
 

@@ -7,6 +7,8 @@ from typing import Any
 import anyio
 import attrs
 
+from anyworker.events import Publisher
+from anyworker.fleet.reporting import FleetReporter, tell_stage
 from anyworker.fleet.status import FleetStage, FleetStatus, OutboxStatus, TaskStatus, WorkerStatus
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.outbox.outbox import Outbox
@@ -40,6 +42,7 @@ class Fleet:
         grace: Seconds that tasks in hand may take to finish once the fleet drains.
         beside: Run beside them, until they have ended at the latest.
         outbox: Replays results beside them; when they have ended, however that was, it finishes.
+        publisher: Hears of the workers and of the stages.
     """
 
     def __init__(
@@ -48,12 +51,15 @@ class Fleet:
         grace: float,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         outbox: Outbox,
+        publisher: Publisher,
     ) -> None:
         self._runners = tuple(runners)
         self._beside = (*beside, outbox.run)
         self.outbox = outbox
         """Where results are that could not be delivered."""
         self._grace = grace
+        self._publisher = publisher
+        self._reporter = FleetReporter(publisher)
         self._stage = FleetStage.RUNNING
         self._hushed: list[Runner] = []
         """Those that polled before the fleet became quiet."""
@@ -75,8 +81,10 @@ class Fleet:
             self._stage = FleetStage.QUIET
             logger.info("Quiet: polling no more, %d tasks in hand", self._in_hand)
             self._hushed = [runner for runner in self._runners if not runner.is_paused]
+            tell_stage(self._publisher, "quiet", self._in_hand)
             for runner in self._hushed:
                 runner.pause()
+                self._reporter.paused(runner, "quiet")
 
     def resume(self) -> None:
         """Poll again after `quiet`, all but the workers that are paused by their options."""
@@ -85,6 +93,7 @@ class Fleet:
             logger.info("Resumed: polling again")
             for runner in self._hushed:
                 runner.resume()
+                self._reporter.resumed(runner)
 
     def drain(self) -> Awaitable[None]:
         """Stop polling at once, finish what runs within the grace, deliver, end.
@@ -98,6 +107,7 @@ class Fleet:
             for runner in self._runners:
                 runner.drain()
             self._drain.set()
+            tell_stage(self._publisher, "draining", self._in_hand)
         return Ended(self.wait)
 
     def stop(self) -> Awaitable[None]:
@@ -114,6 +124,7 @@ class Fleet:
             for runner in self._runners:
                 runner.cancel()
             self._cancel.set()
+            tell_stage(self._publisher, "cancelling", self._in_hand)
         return Ended(self.wait)
 
     async def wait(self) -> None:
@@ -130,14 +141,22 @@ class Fleet:
                     watch.start_soon(self._enforce_grace)
                     async with anyio.create_task_group() as workers:
                         for runner in self._runners:
-                            workers.start_soon(runner.run)
+                            workers.start_soon(self._run, runner)
                     watch.cancel_scope.cancel()
         finally:
             try:
                 await self.outbox.finish()
             finally:
                 self._stage = FleetStage.ENDED
+                tell_stage(self._publisher, "ended", self._in_hand)
                 self._ended.set()
+
+    async def _run(self, runner: Runner) -> None:
+        self._reporter.started(runner, is_hushed=runner in self._hushed)
+        try:
+            await runner.run()
+        finally:
+            self._reporter.stopped(runner)
 
     @property
     def _in_hand(self) -> int:
@@ -150,6 +169,7 @@ class Fleet:
         self.stop()
         await anyio.sleep(CANCEL_SECONDS)
         logger.error("Abandoning %d tasks that did not end when cancelled", self._in_hand)
+        tell_stage(self._publisher, "abandoning", self._in_hand)
         self.abandoning.set()
         self._scope.cancel()
 

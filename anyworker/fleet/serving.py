@@ -28,6 +28,7 @@ from anyworker.policy.planner import PollSettings
 from anyworker.policy.rates import Rate
 from anyworker.registry import registered_workers
 from anyworker.runner.assembly import executor_of
+from anyworker.runner.calling.blocking import LoopWatch
 from anyworker.runner.calling.execution import Executor
 from anyworker.runner.calling.wrapping import Middleware, checked_middleware
 from anyworker.runner.delivery import Delivery
@@ -112,7 +113,9 @@ async def serving(
             resolved = resolve_workers(workers, configuration)
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
-        ConductorClient(configuration, around=metrics.around if metrics else None) as client,
+        ConductorClient(
+            configuration, around=metrics.around if metrics else None, publisher=publisher
+        ) as client,
         forwarding(resolved),
         hosting() as host,
         opened(lifespan, host) as resources,
@@ -120,11 +123,13 @@ async def serving(
         store = Outbox(client, publisher, kept, draw=random)
         aside = run_sync or thread_runner()
         await store.open(server=configuration.server_api_url, owner=process_worker_id(), run_sync=aside)
+        watch = LoopWatch(publisher)
         runners = assemble(
             resolved,
             client,
             publisher,
             store,
+            watch=watch,
             delays=update_retry_delays,
             run_sync=aside,
             resources=resources,
@@ -133,11 +138,11 @@ async def serving(
         )
         announce(resolved, max_tasks)
         registrar = Registrar(client, publisher, declarations(resolved))
-        beside = [client.keep_time, registrar.run, *([metrics.beat] if metrics else [])]
+        beside = [client.keep_time, registrar.run, watch.run, *([metrics.beat] if metrics else [])]
         if kept.path is not None:
             others = Predecessors(kept.path, configuration, publisher, run_sync=aside, draw=random)
             beside.append(lambda: others.run(fleet.status().workers, runners))
-        fleet = Fleet(runners, grace, beside, store)
+        fleet = Fleet(runners, grace, beside, store, publisher)
         if metrics is not None:
             metrics.watch(fleet.status, watchdog)
             metrics.describe(configuration, resolved)
@@ -205,6 +210,7 @@ def assemble(
     publisher: Publisher,
     outbox: Outbox,
     *,
+    watch: LoopWatch,
     delays: Sequence[float],
     run_sync: RunSync,
     resources: Mapping[str, Any],
@@ -221,7 +227,7 @@ def assemble(
     with Problems() as problems:
         for resolved in workers:
             with problems.of_one_part():
-                executors.append((resolved, executor_of(resolved, run_sync, resources, middleware)))
+                executors.append((resolved, executor_of(resolved, run_sync, resources, middleware, watch)))
     return [
         _runner(resolved, executor, client, publisher, outbox, own_id=own_id, delays=delays, places=places)
         for resolved, executor in executors

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from anyworker.errors import message_of
-from anyworker.event_kinds import TaskEvent
 from anyworker.events import (
     LeaseExtended,
     LeaseFailed,
@@ -23,6 +22,7 @@ from anyworker.events import (
     TaskRunnerEventsListener,
     TaskUpdateFailure,
 )
+from anyworker.events.kinds import TaskEvent
 from anyworker.observe import catalog
 from anyworker.observe.distribution import Distribution
 from anyworker.observe.ledger import Count, FailureNote, Ledger

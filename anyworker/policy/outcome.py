@@ -1,7 +1,7 @@
 """What a call of a function came to, and the result that tells the server so."""
 
 from collections.abc import Callable
-from typing import Any, assert_never, get_args
+from typing import Any, Literal, assert_never, get_args
 
 import attrs
 import msgspec
@@ -60,6 +60,9 @@ class Returned:
 @attrs.frozen
 class HandedBack:
     """The task was not run to an end here; another worker may have it at once."""
+
+    reason: Literal["shutdown", "surplus", "death", "asked"] = "asked"
+    """As `anyworker.events.TaskHandedBack` tells it."""
 
 
 @attrs.frozen

@@ -5,7 +5,9 @@ from types import MappingProxyType
 from typing import Any
 
 from anyworker.errors import DeclarationError
+from anyworker.events import Publisher
 from anyworker.options import ResolvedWorker
+from anyworker.runner.calling.blocking import Blocking, LoopWatch
 from anyworker.runner.calling.execution import Executor
 from anyworker.runner.calling.packing import Packer
 from anyworker.runner.calling.wrapping import Middleware
@@ -35,6 +37,7 @@ def executor_of(
     run_sync: RunSync,
     resources: Mapping[str, Any] = MappingProxyType({}),
     middleware: Sequence[Middleware] = (),
+    watch: LoopWatch | None = None,
 ) -> Executor:
     """Return what calls a worker's function.
 
@@ -43,6 +46,7 @@ def executor_of(
         run_sync: Runs plain functions.
         resources: What the process's lifespan yielded.
         middleware: What stands around each call, the outermost first.
+        watch: Hears when the function keeps the event loop; by default nobody does.
 
     Raises:
         DeclarationError: Its parameters cannot be filled from a task, or lack a resource; all are named.
@@ -70,6 +74,7 @@ def executor_of(
         resources=resources,
         log_level=options.forward_logs,
         middleware=middleware,
+        blocking=Blocking(name_of(worker.execute_function), watch or LoopWatch(Publisher())),
     )
 
 

@@ -7,11 +7,7 @@ import anyio.lowlevel
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, UnexpectedAnswerError
-from anyworker.event_kinds import made
 from anyworker.events import (
-    LeaseExtended,
-    LeaseFailed,
-    LeaseLost,
     PollCompleted,
     PollFailure,
     PollStarted,
@@ -20,7 +16,9 @@ from anyworker.events import (
     TaskExecutionCompleted,
     TaskExecutionFailure,
     TaskExecutionStarted,
+    TaskHandedBack,
 )
+from anyworker.events.kinds import made
 from anyworker.logs import fields_of
 from anyworker.policy.outcome import Dropped, HandedBack, Outcome, Sent, to_result
 from anyworker.policy.streaks import Streak
@@ -114,17 +112,29 @@ class Reporter:
 
     def executed(self, execution: Execution, outcome: Sent, parcel: Parcel) -> None:
         """A call came to an outcome and its result is ready to be sent."""
-        if isinstance(outcome, HandedBack):
-            task = execution.draft.task
-            logger.info("Task %s is handed back", task.task_id, extra=fields_of(task))
-            return
-        if not self._measures:
+        if isinstance(outcome, HandedBack) or not self._measures:
             return
         cause = cause_of(outcome, parcel)
         if cause is not None:
             self._failed(execution, cause)
         else:
             self._completed(execution, parcel)
+
+    def handed_back(self, execution: Execution, outcome: HandedBack) -> None:
+        """The server has a task back."""
+        task = execution.draft.task
+        logger.info("Task %s is handed back", task.task_id, extra=fields_of(task))
+        if self._hears(TaskHandedBack):
+            self._publish(
+                TaskHandedBack(
+                    task_type=self._task_type,
+                    task_id=task.task_id,
+                    worker_id=self._worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                    reason=outcome.reason,
+                    was_running=execution.is_interrupted,
+                )
+            )
 
     def repeated(self, task: Task) -> None:
         """The server handed out a task that is in hand."""
@@ -137,73 +147,6 @@ class Reporter:
         task = execution.draft.task
         late = "" if outcome.late is None else "; what its function came to all the same is not sent"
         logger.info("Task %s is dropped: %s%s", task.task_id, outcome.reason, late, extra=fields_of(task))
-
-    def lease_extended(self, execution: Execution, duration: float, *, failures: int) -> None:
-        """A heartbeat was answered after so many seconds, and after so many failed ones."""
-        task = execution.draft.task
-        if failures:
-            text = "The lease of task %s holds again, %d heartbeats failed"
-            logger.info(text, task.task_id, failures, extra=fields_of(task))
-        if self._hears(LeaseExtended):
-            self._publish(
-                LeaseExtended(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
-                    duration_ms=duration * 1000,
-                )
-            )
-
-    def lease_failed(
-        self, execution: Execution, error: ConductorError, *, failures: int, left: float
-    ) -> None:
-        """The so manieth heartbeat in a row failed; a streak is logged at its start only."""
-        task = execution.draft.task
-        if failures == 1:
-            logger.warning(
-                "A heartbeat for task %s (type %s) failed, trying on for %.1f s: %s",
-                task.task_id,
-                self._task_type,
-                max(left, 0.0),
-                error,
-                extra=fields_of(task),
-            )
-        if self._hears(LeaseFailed):
-            self._publish(
-                LeaseFailed(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
-                    cause=error,
-                    attempts=failures,
-                    remaining_ms=max(left, 0.0) * 1000,
-                )
-            )
-
-    def lease_lost(self, execution: Execution, response_timeout: float) -> None:
-        """A lease ran out."""
-        task = execution.draft.task
-        logger.error(
-            "The lease of task %s (type %s) is lost: no heartbeat was accepted for %g s, its response "
-            "timeout. Another worker may have the task by now; %s",
-            task.task_id,
-            self._task_type,
-            response_timeout,
-            "its result comes late" if execution.has_outcome else "its function is cancelled",
-            extra=fields_of(task),
-        )
-        if self._hears(LeaseLost):
-            self._publish(
-                LeaseLost(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
-                    response_timeout_seconds=response_timeout,
-                )
-            )
 
     def cancelled(self, execution: Execution, outcome: Outcome) -> None:
         """A call that was cancelled is over."""

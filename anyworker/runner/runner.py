@@ -17,6 +17,7 @@ from anyworker.runner.calling.raising import is_stray
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.leases.leasing import Keeper
+from anyworker.runner.leases.reporting import LeaseReporter
 from anyworker.runner.leases.watching import Watch
 from anyworker.runner.outbox.journal import Journal
 from anyworker.runner.poller import Poller
@@ -71,7 +72,8 @@ class Runner:
         self._slots = Slots(settings.thread_count, places or Places())
         self._in_hand: dict[str, Execution] = {}
         watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
-        self._keeper = Keeper(client, self._reporter, self._in_hand, watch, extends=extends_leases, draw=draw)
+        leases = LeaseReporter(publisher, identity.task_type, identity.worker_id)
+        self._keeper = Keeper(client, leases, self._in_hand, watch, extends=extends_leases, draw=draw)
         self._settlement = Settlement(
             self._in_hand, executor, delivery, self._keeper, reporter=self._reporter, journal=journal
         )
@@ -234,7 +236,7 @@ class Runner:
             self._in_hand[task.task_id] = execution
             if not slots:
                 # More than was asked for: nobody may run it here.
-                children.start_soon(self._settlement.settle, execution, HandedBack())
+                children.start_soon(self._settlement.settle, execution, HandedBack("surplus"))
                 continue
             slot = slots.pop()
             if not slot.give(execution):
@@ -279,7 +281,7 @@ class Runner:
 
     def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
         if self._planner.is_draining:
-            return known(HandedBack())
+            return known(HandedBack("shutdown"))
         if self._journal is not None:
             return self._execute_entered(execution, scope, self._journal)
         self._reporter.execution_started(execution)
@@ -291,7 +293,7 @@ class Runner:
         """Execute a task once the journal has it, unless that says that it must not be."""
         reason = await journal.begin(execution.draft.task)
         if self._planner.is_draining:
-            return HandedBack()
+            return HandedBack("shutdown")
         self._reporter.execution_started(execution)
         if reason is not None:
             return Terminal(reason, ProcessDied(reason))

@@ -98,7 +98,7 @@ class Settlement:
                     heartbeats = Heartbeats(self._keeper, execution)
                     is_taken = await self._delivery.persist(parcel, error, heartbeats)
             else:
-                is_taken = await self._progress(execution, parcel)
+                is_taken = await self._progress(execution, parcel, outcome)
             self._delivery.settled(parcel, is_taken=is_taken)
         except anyio.get_cancelled_exc_class():
             if result is not None:
@@ -122,9 +122,12 @@ class Settlement:
             is_over = not isinstance(outcome, HandedBack | Dropped | Abandoned)
             self._journal.end(execution.draft.task, is_over=is_over)
 
-    async def _progress(self, execution: Execution, parcel: Parcel) -> bool:
+    async def _progress(self, execution: Execution, parcel: Parcel, outcome: Outcome) -> bool:
+        # If the task comes back meanwhile, the server has had it.
+        is_taken = True
         execution.progress_scope = anyio.CancelScope()
         with execution.progress_scope:
-            return await self._delivery.deliver(parcel, Heartbeats(self._keeper, execution))
-        # The task has come back meanwhile, so the server has it.
-        return True
+            is_taken = await self._delivery.deliver(parcel, Heartbeats(self._keeper, execution))
+        if is_taken and isinstance(outcome, HandedBack):
+            self._reporter.handed_back(execution, outcome)
+        return is_taken

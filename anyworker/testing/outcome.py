@@ -6,7 +6,7 @@ import attrs
 import msgspec
 
 from anyworker.conductor.models import ResultStatus, Task, TaskResult
-from anyworker.event_kinds import TaskRunnerEvent
+from anyworker.events import TaskRunnerEvent
 from anyworker.policy.cancellation import CancelReason
 from anyworker.policy.outcome import HAND_BACKS_KEY, Abandoned, Dropped, Failed, HandedBack, Sent, Terminal
 from anyworker.runner.in_hand import Execution

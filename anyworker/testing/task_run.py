@@ -12,12 +12,12 @@ import attrs
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
-from anyworker.event_kinds import TaskRunnerEvent
-from anyworker.events import Listener, Publisher
+from anyworker.events import Listener, Publisher, TaskRunnerEvent
 from anyworker.options import resolve_all
 from anyworker.policy.cancellation import CancelReason, Draining, LeaseLost, Terminated
 from anyworker.policy.outcome import Abandoned, Draft, Dropped, Outcome, to_result
 from anyworker.runner.assembly import executor_of
+from anyworker.runner.calling.blocking import LoopWatch
 from anyworker.runner.calling.execution import Executor
 from anyworker.runner.calling.wrapping import Middleware, checked_middleware
 from anyworker.runner.in_hand import Execution
@@ -79,6 +79,7 @@ class TaskRun:
         self._events: list[TaskRunnerEvent] = []
         publisher = Publisher([_Recorder(self._events), *event_listeners])
         worker_id = self._resolved.options.worker_id or WORKER_ID
+        self._watch = LoopWatch(publisher)
         self._reporter = Reporter(publisher, worker.task_definition_name, worker_id)
         # The draft splits its bookkeeping off from the task it is given.
         polled = task_for(worker, self.task, poll_count=1, retry_count=0)
@@ -127,7 +128,7 @@ class TaskRun:
         self._execution.taken = anyio.current_time()
         in_thread = not is_time_virtual() if self._in_thread is None else self._in_thread
         run_sync = thread_runner() if in_thread else run_inline
-        executor = executor_of(self._resolved, run_sync, self._resources, self._middleware)
+        executor = executor_of(self._resolved, run_sync, self._resources, self._middleware, self._watch)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._run, executor, in_thread)

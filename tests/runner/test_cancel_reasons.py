@@ -62,7 +62,7 @@ async def test_clean_up_reads_the_reason_of_its_cancellation(reason: CancelReaso
 
     outcome = await outcome_of(executor(work), execution(), reason)
     assert seen == [None, reason]
-    assert outcome == (HandedBack() if reason == Draining() else Dropped(reason))
+    assert outcome == (HandedBack("shutdown") if reason == Draining() else Dropped(reason))
 
 
 async def test_clean_up_after_a_timeout_reads_that_it_was_exceeded() -> None:
@@ -92,7 +92,7 @@ async def test_a_function_cancelled_before_its_call_is_not_called() -> None:
     def work() -> None:
         raise AssertionError
 
-    for reason, outcome in ((Draining(), HandedBack()), (LeaseLost(), Dropped(LeaseLost()))):
+    for reason, outcome in ((Draining(), HandedBack("shutdown")), (LeaseLost(), Dropped(LeaseLost()))):
         task = execution(retry_count=1)
         task.cancel(reason)
         with anyio.CancelScope() as scope:

@@ -6,7 +6,7 @@ from anyworker import Task, TaskDef, TaskResult, Worker
 from anyworker.client import WorkflowDef
 from anyworker.conductor.models import Workflow, WorkflowTask
 from anyworker.devserver import Faults
-from anyworker.event_kinds import TaskRunnerEvent
+from anyworker.events import TaskRunnerEvent
 from anyworker.testing import (
     CancelReason,
     Conductor,

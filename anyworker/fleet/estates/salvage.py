@@ -17,7 +17,7 @@ from anyworker.conductor.models import Task
 from anyworker.configuration import Configuration
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ConfigurationError, OutboxError
-from anyworker.events import Publisher
+from anyworker.events import Publisher, TaskHandedBack
 from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.again import poll_limit, why_not_again
@@ -159,7 +159,10 @@ class Salvage:
         died, limiter = anyio.current_time(), anyio.CapacityLimiter(SEARCHES_AT_ONCE)
         try:
             with self._limited():
-                async with ConductorClient(self._configuration) as client, anyio.create_task_group() as tasks:
+                async with (
+                    ConductorClient(self._configuration, publisher=self._publisher) as client,
+                    anyio.create_task_group() as tasks,
+                ):
                     for member in members:
                         search = Search(client, member.task_type, member.domain, member.worker_id)
                         tasks.start_soon(self._settle, client, Estate(member, process, died, search), limiter)
@@ -212,7 +215,7 @@ class Salvage:
                 why_not = None
             if why_not is None:
                 draft = Draft.of(task, estate.worker.worker_id)
-                await client.update_task(to_result(HandedBack(), draft, now_ms=now_ms))
+                await client.update_task(to_result(HandedBack("death"), draft, now_ms=now_ms))
             estate.settled.add((task_id, task.poll_count))
             self._tell(task, estate, why_not)
 
@@ -264,3 +267,14 @@ class Salvage:
         )
         outcome: Reclaimed = "handed_back" if why_not is None else "left"
         tell_reclaimed(self._publisher, task, estate.worker, outcome, waited)
+        if why_not is None and self._publisher.hears(TaskHandedBack):
+            self._publisher.publish(
+                TaskHandedBack(
+                    task_type=estate.worker.task_type,
+                    task_id=task.task_id,
+                    worker_id=estate.worker.worker_id,
+                    workflow_instance_id=task.workflow_instance_id,
+                    reason="death",
+                    was_running=None,
+                )
+            )

@@ -11,10 +11,12 @@ import anyio.abc
 import attrs
 import msgspec
 
+from anyworker.events import Publisher
 from anyworker.fleet.conventions import EXIT_ABANDONED
 from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.processes.orders import Begin, Drain
 from anyworker.fleet.processes.process import ChildProcess
+from anyworker.fleet.processes.reporting import ProcessReporter
 from anyworker.fleet.status import ProcessStatus
 from anyworker.observe.ledger import News
 from anyworker.policy.restarts import Restarts, RestartSettings
@@ -28,8 +30,8 @@ class Assignment:
 
     name: str
     """What messages call it."""
-    task_types: str
-    """Of its workers, with commas between them."""
+    task_types: tuple[str, ...]
+    """Of its workers."""
     begin: Begin
 
 
@@ -64,6 +66,7 @@ class Post:
             given up.
         counted: Called with what a process says that it has counted.
         salvage: Gives back what a process had that died.
+        publisher: Hears of the processes.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Post:
         failed: Callable[[Sequence[str]], object],
         counted: Callable[[News], object],
         salvage: Salvage,
+        publisher: Publisher,
     ) -> None:
         self._assignment = assignment
         self._upkeep = upkeep
@@ -82,14 +86,19 @@ class Post:
         self._failed = failed
         self._counted = counted
         self._salvage = salvage
+        self._reporter = ProcessReporter(publisher, assignment.name, assignment.task_types)
         self._restarts = Restarts(upkeep.restarts)
         self._restart_count = 0
         self._last_status: int | None = None
+        self._worn = ""
+        """Why the process that there is is to be replaced."""
         self._begin_at = -math.inf
         """When the next process may begin, in loop time."""
         self._changed = anyio.Event()
         self._current: ChildProcess | None = None
         self._successor: ChildProcess | None = None
+        self._predecessor: tuple[int, str] | None = None
+        """Who died and is to be replaced: its id, and how it ended."""
         self._is_dissolved = False
         self.children: list[ChildProcess] = []
         """All processes of the place that have not ended: one as a rule, two while one takes over."""
@@ -109,7 +118,7 @@ class Post:
         child = self._current
         return ProcessStatus(
             name=self._assignment.name,
-            task_types=self._assignment.task_types,
+            task_types=", ".join(self._assignment.task_types),
             pid=child.pid if child else None,
             is_alive=child is not None and not child.has_ended,
             is_serving=child is not None and child.is_serving and not child.has_ended,
@@ -158,25 +167,36 @@ class Post:
             current.is_retiring = True
             current.say(Drain())
             self._current, self._successor = successor, None
+            self._reporter.replaced(successor, (current.pid, self._worn), self._restart_count)
         elif current is None and successor is not None:
             self._current, self._successor = successor, None
+            self._take_over(successor)
         elif anyio.current_time() < self._begin_at:
             return
         elif current is None:
             self._current = self._begin(tasks)
+            self._take_over(self._current)
         elif successor is None and (reason := self._why_worn(current)) is not None:
             logger.info("%s (pid %d) is replaced: %s", self._assignment.name, current.pid, reason)
+            self._worn = reason
             self._successor = self._begin(tasks)
+
+    def _take_over(self, child: ChildProcess | None) -> None:
+        """Tell that a process has the place of one that died."""
+        if child is not None and self._predecessor is not None:
+            self._reporter.replaced(child, self._predecessor, self._restart_count)
+            self._predecessor = None
 
     def _begin(self, tasks: anyio.abc.TaskGroup) -> ChildProcess | None:
         self.begun.set()
         try:
             child = ChildProcess.start(self._assignment.name, self._look, self._counted)
         except OSError as error:  # no more processes, memory or descriptors
-            self._plan_restart(f"{self._assignment.name} cannot be started ({error})", served=0.0)
+            self._follow(f"{self._assignment.name} cannot be started ({error})", self._delay(0.0))
             return None
         self.children.append(child)
         logger.info("%s is started (pid %d)", self._assignment.name, child.pid)
+        self._reporter.started(child)
         begin = msgspec.structs.replace(self._assignment.begin, is_quiet=self.is_quiet)
         tasks.start_soon(child.follow, begin, self._upkeep.watchdog)
         return child
@@ -220,8 +240,10 @@ class Post:
         assert child.status is not None  # noqa: S101 - it has ended
         if child.problems:
             self._is_dissolved = True
+            self._reporter.exited(child, None)
             self._failed(child.problems)
         elif child.is_retiring:
+            self._reporter.exited(child, None)
             if child.status != 0 and not child.was_dismissed:
                 self.failures += 1
                 logger.error("%s (pid %d) %s", child.name, child.pid, child.ending)
@@ -231,14 +253,19 @@ class Post:
     def _take_in_death(self, child: ChildProcess, status: int) -> None:
         if self._died_at is None or child.is_serving:
             self._died_at = datetime.now(UTC).timestamp()
-        how = f"{child.name} (pid {child.pid}) {child.ending}"
-        was_killed = status == -signal.SIGKILL and not child.was_silent
-        self._plan_restart(how, child.served, was_killed=was_killed)
+        how = child.ending
+        delay = self._delay(child.served, was_killed=status == -signal.SIGKILL and not child.silence)
+        self._predecessor = (child.pid, how)
+        self._reporter.exited(child, delay)
+        self._follow(f"{child.name} (pid {child.pid}) {how}", delay)
 
-    def _plan_restart(self, how: str, served: float, *, was_killed: bool = False) -> None:
-        delay = None
-        if self._upkeep.has_restarts:
-            delay = self._restarts.died(served, self._draw(), was_killed=was_killed)
+    def _delay(self, served: float, *, was_killed: bool = False) -> float | None:
+        """Return the seconds until the next process begins, None if none does."""
+        if not self._upkeep.has_restarts:
+            return None
+        return self._restarts.died(served, self._draw(), was_killed=was_killed)
+
+    def _follow(self, how: str, delay: float | None) -> None:
         if delay is None:
             self.is_given_up = True
             self.failures += 1

@@ -67,8 +67,8 @@ class ChildProcess:
         """Its exit status once it has ended, -n where signal n killed it."""
         self.ended_at = math.nan
         """Loop time of its end."""
-        self.was_silent = False
-        """Whether it was killed for giving no sign of life."""
+        self.silence = 0.0
+        """Seconds without a sign of life for which it was killed, 0 where it was not."""
         self.is_retiring = False
         """Whether it was told to end."""
         self.was_dismissed = False
@@ -204,7 +204,7 @@ class ChildProcess:
             silent = anyio.current_time() - self._last_beat
         if self.is_retiring:
             return  # its last moments have a limit of their own
-        self.was_silent = True
+        self.silence = silent
         stacks = await self.stacks()
         logger.error(
             "%s (pid %d) has given no sign of life for %.1f s: its event loop is blocked, by code that "

@@ -67,13 +67,14 @@ def supervisor_of(
     """
     resolved = checked(workers, **settings)
     declared = tuple(each.worker for each in resolved)
+    publisher = Publisher(settings["event_listeners"])
     kept = _upkeep(**upkeep)
     teams = [(worker,) for worker in declared] if processes == "per-worker" else [declared] * processes
     return Supervisor(
         [
             Assignment(
                 _name(team, number, processes),
-                ", ".join(worker.task_definition_name for worker in team),
+                tuple(worker.task_definition_name for worker in team),
                 _begin(
                     team,
                     backend=backend,
@@ -87,7 +88,8 @@ def supervisor_of(
         ],
         settings["grace"],
         kept,
-        salvage=_salvage(**settings),
+        salvage=_salvage(publisher, **settings),
+        publisher=publisher,
         metrics=_metrics(settings["metrics_settings"], settings["configuration"], resolved),
     )
 
@@ -124,14 +126,9 @@ async def supervise(
 
 
 def _salvage(
-    *,
-    configuration: Configuration | None,
-    event_listeners: Iterable[object],
-    outbox: OutboxChoice,
-    **_: object,
+    publisher: Publisher, *, configuration: Configuration | None, outbox: OutboxChoice, **_: object
 ) -> Salvage:
     kept = OutboxSettings.of(outbox, os.environ, configuration)
-    publisher = Publisher(event_listeners)
     return Salvage(
         configuration or Configuration(), publisher, kept.path, draw=random, run_sync=thread_runner()
     )

@@ -12,11 +12,13 @@ import anyio
 import attrs
 
 from anyworker.errors import ConfigurationError
+from anyworker.events import Publisher
 from anyworker.fleet.estates.salvage import Salvage
 from anyworker.fleet.fleet import CANCEL_SECONDS, Ended
 from anyworker.fleet.processes.orders import Cancel, Drain, Quiet, Resume
 from anyworker.fleet.processes.post import Assignment, Post, Upkeep
 from anyworker.fleet.processes.process import ChildProcess
+from anyworker.fleet.reporting import tell_stage
 from anyworker.fleet.status import FleetStage, FleetStatus, OutboxStatus
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Supervisor:
         grace: Seconds that tasks in hand may take to finish once the fleet drains, in all processes together.
         upkeep: When a process is replaced.
         salvage: Gives back what a process had that died.
+        publisher: Hears of the processes and of the stages.
         metrics: Takes and shows what the processes count.
         draw: Draws jitter in [0, 1).
     """
@@ -60,15 +63,25 @@ class Supervisor:
         upkeep: Upkeep,
         *,
         salvage: Salvage,
+        publisher: Publisher,
         metrics: "Metrics | None" = None,
         draw: Callable[[], float] = random,
     ) -> None:
         counted = metrics.take if metrics is not None else _ignore
         self._posts = [
-            Post(assignment, upkeep, draw, failed=self._has_failed, counted=counted, salvage=salvage)
+            Post(
+                assignment,
+                upkeep,
+                draw,
+                failed=self._has_failed,
+                counted=counted,
+                salvage=salvage,
+                publisher=publisher,
+            )
             for assignment in assignments
         ]
         self._salvage = salvage
+        self._publisher = publisher
         self._metrics = metrics
         if metrics is not None:
             metrics.show(self.status)
@@ -100,6 +113,7 @@ class Supervisor:
             for post in self._posts:
                 post.is_quiet = True
             self._say(Quiet())
+            tell_stage(self._publisher, "quiet", self._in_hand)
 
     def resume(self) -> None:
         """Poll again after `quiet`."""
@@ -124,6 +138,7 @@ class Supervisor:
             self._say(Drain())
             self._salvage.hasten()
             self._drain.set()
+            tell_stage(self._publisher, "draining", self._in_hand)
         return Ended(self.wait)
 
     def stop(self) -> Awaitable[None]:
@@ -140,6 +155,7 @@ class Supervisor:
                 child.dismiss()
                 self._has_cut_short |= child.was_dismissed
             self._cancel.set()
+            tell_stage(self._publisher, "cancelling", self._in_hand)
         return Ended(self.wait)
 
     def kill(self) -> None:
@@ -172,6 +188,7 @@ class Supervisor:
             self.problems += error.problems
         finally:
             self._stage = FleetStage.ENDED
+            tell_stage(self._publisher, "ended", self._in_hand)
             self._ended.set()
 
     def _exposed(self) -> contextlib.AbstractAsyncContextManager[None]:
@@ -180,6 +197,10 @@ class Supervisor:
     @property
     def _children(self) -> list[ChildProcess]:
         return [child for post in self._posts for child in post.children]
+
+    @property
+    def _in_hand(self) -> int:
+        return sum(worker.in_hand for child in self._children for worker in child.beat.workers)
 
     def _say(self, order: Quiet | Resume | Drain | Cancel) -> None:
         for child in self._children:
@@ -197,6 +218,7 @@ class Supervisor:
             await self._cancel.wait()
         self.stop()
         await anyio.sleep(CANCEL_SECONDS + _LAST_SECONDS)
+        tell_stage(self._publisher, "abandoning", self._in_hand)
         for child in self._children:
             logger.error(
                 "Abandoning %s (pid %d), which does not end. It is killed. Its stacks:\n%s",

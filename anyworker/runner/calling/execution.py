@@ -48,7 +48,6 @@ from anyworker.runner.parcel import Parcel
 from anyworker.runner.threads import RunSync
 from anyworker.values.collector import without_collections
 from anyworker.values.payload import is_opened_by_its_class
-from anyworker.values.signatures import name_of
 from anyworker.values.weight import is_heavy
 
 logger = logging.getLogger(__name__)
@@ -78,6 +77,8 @@ class Executor:
     run_sync: RunSync
     packer: Packer
     """Makes the results ready for the wire."""
+    blocking: Blocking
+    """Hears when the function keeps the event loop."""
     restartable: bool | None = None
     """Whether tasks whose function has begun may be given back; None leaves it to their definitions."""
     resources: Mapping[str, Any] = attrs.field(factory=dict)
@@ -90,10 +91,6 @@ class Executor:
     """Threads that are in the function, also those that nobody waits for any more."""
     leaks: Leaks = attrs.field(factory=Leaks)
     """The latter."""
-    blocking: Blocking = attrs.field(
-        default=attrs.Factory(lambda self: Blocking(name_of(self.function)), takes_self=True)
-    )
-    """Hears when the function keeps the event loop."""
 
     def execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
         """Call the function for a task and return, when awaited, the outcome.
@@ -107,7 +104,7 @@ class Executor:
         """
         if (reason := execution.draft.cancel_reason) is not None:
             is_lost = isinstance(reason, Terminated | TimedOut | LeaseLost)
-            return known(Dropped(reason) if is_lost else HandedBack())
+            return known(Dropped(reason) if is_lost else HandedBack("shutdown"))
         return wrapped(self, execution, scope) if self.middleware else self.execute_bare(execution, scope)
 
     def execute_bare(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
@@ -140,10 +137,10 @@ class Executor:
     def _drained(self, execution: Execution) -> HandedBack | Failed:
         """Return the outcome of a call that was cancelled because the worker ends."""
         if not execution.has_begun:
-            return HandedBack()
+            return HandedBack("shutdown")
         held = anyio.current_time() - execution.taken
         if (why := why_not_again(execution.draft.task, self.restartable, held=held)) is None:
-            return HandedBack()
+            return HandedBack("shutdown")
         ended = ShutDown(why)
         return Failed(str(ended), ended)
 

@@ -18,9 +18,9 @@ from anyworker.policy.cancellation import CancelReason, LeaseLost, Terminated
 from anyworker.policy.leases import Lease, earliest_extension, longest_patience
 from anyworker.policy.watching import earliest_look
 from anyworker.runner.in_hand import Execution
+from anyworker.runner.leases.reporting import LeaseReporter
 from anyworker.runner.leases.watching import Watch
 from anyworker.runner.polls.polling import PollClient
-from anyworker.runner.reporting import Reporter
 
 EXTENSIONS_AT_ONCE = 32
 """Most heartbeats of a runner that are under way together."""
@@ -45,7 +45,7 @@ class Keeper:
     def __init__(
         self,
         client: PollClient,
-        reporter: Reporter,
+        reporter: LeaseReporter,
         in_hand: Mapping[str, Execution],
         watch: Watch,
         *,
@@ -169,7 +169,7 @@ class Keeper:
 
     def _lose(self, execution: Execution, lease: Lease) -> None:
         lease.is_over = True
-        self._reporter.lease_lost(execution, lease.response_timeout)
+        self._reporter.lost(execution, lease.response_timeout)
         self._cancel(execution, LeaseLost())
 
     def _cancel(self, execution: Execution, reason: CancelReason) -> None:
@@ -201,7 +201,7 @@ class Keeper:
     ) -> None:
         now = anyio.current_time()
         if error is None:
-            self._reporter.lease_extended(execution, now - sent, failures=lease.failures)
+            self._reporter.extended(execution, now - sent, failures=lease.failures)
             if lease.failures or sent >= lease.ends:
                 # The server accepts heartbeats also for a task that it has given away meanwhile.
                 self._watch.look_soon(execution)
@@ -219,7 +219,7 @@ class Keeper:
     def _failed(self, execution: Execution, lease: Lease, error: ConductorError) -> None:
         now = anyio.current_time()
         lease.failed(now)
-        self._reporter.lease_failed(execution, error, failures=lease.failures, left=lease.ends - now)
+        self._reporter.failed(execution, error, failures=lease.failures, left=lease.ends - now)
 
     def _expect(self, due: float) -> None:
         """Wake at a time, if not before."""
