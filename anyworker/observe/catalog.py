@@ -82,6 +82,12 @@ CANCELS = Metric(
     "Calls that were cancelled. reason is Terminated, TimedOut, LeaseLost, TimeoutExceeded or Draining.",
     ("taskType", "reason"),
 )
+HAND_BACKS = Metric(
+    "task_hand_back_total",
+    "counter",
+    "Tasks that the server has back. reason is shutdown, surplus, death of a process, or asked (middleware).",
+    ("taskType", "reason"),
+)
 LEASES = Metric(
     "task_lease_total",
     "counter",

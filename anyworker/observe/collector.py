@@ -19,6 +19,7 @@ from anyworker.events import (
     TaskCancelled,
     TaskExecutionCompleted,
     TaskExecutionFailure,
+    TaskHandedBack,
     TaskRunnerEventsListener,
     TaskUpdateFailure,
 )
@@ -151,6 +152,10 @@ class MetricsCollector(TaskRunnerEventsListener):
     def on_task_cancelled(self, event: TaskCancelled) -> None:
         """Count a call that was cancelled."""
         self.ledger.count(catalog.CANCELS, event.task_type, type(event.reason).__name__).value += 1
+
+    def on_task_handed_back(self, event: TaskHandedBack) -> None:
+        """Count a task that the server has back."""
+        self.ledger.count(catalog.HAND_BACKS, event.task_type, event.reason).value += 1
 
     def on_result_stored(self, event: ResultStored) -> None:
         """Count a result that waits in the outbox."""

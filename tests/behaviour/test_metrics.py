@@ -276,6 +276,27 @@ async def test_cancelled_calls_are_counted_by_their_reason() -> None:
     assert registry.get_sample_value("task_cancel_total", labels) == 1
 
 
+async def test_tasks_that_are_given_back_are_counted_by_the_reason() -> None:
+    collector = MetricsCollector()
+    begun = anyio.Event()
+
+    async def sleep() -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    worker = Worker("sleep", sleep, restartable=True)
+    async with stage(worker, event_listeners=[collector]) as play:
+        await play.define("sleep")
+        await play.start()
+        with anyio.fail_after(20):
+            await begun.wait()
+            await play.fleet.stop()
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(collector)
+    labels = {"taskType": "sleep", "reason": "shutdown"}
+    assert registry.get_sample_value("task_hand_back_total", labels) == 1
+
+
 async def test_results_that_went_through_the_outbox_are_counted() -> None:
     is_down = False
 

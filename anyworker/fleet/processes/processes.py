@@ -67,7 +67,9 @@ def supervisor_of(
     """
     resolved = checked(workers, **settings)
     declared = tuple(each.worker for each in resolved)
-    publisher = Publisher(settings["event_listeners"])
+    metrics = _metrics(settings["metrics_settings"], settings["configuration"], resolved)
+    # What dead processes leave behind is counted here.
+    publisher = Publisher((*settings["event_listeners"], *(metrics.listeners if metrics else ())))
     kept = _upkeep(**upkeep)
     teams = [(worker,) for worker in declared] if processes == "per-worker" else [declared] * processes
     return Supervisor(
@@ -90,7 +92,7 @@ def supervisor_of(
         kept,
         salvage=_salvage(publisher, **settings),
         publisher=publisher,
-        metrics=_metrics(settings["metrics_settings"], settings["configuration"], resolved),
+        metrics=metrics,
     )
 
 
