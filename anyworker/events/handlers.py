@@ -1,17 +1,16 @@
 """Look at objects that are given as listeners."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def handlers_of(listeners: Iterable[object], name: str, base: type) -> Iterator[Callable[[Any], object]]:
-    """Return the listeners' methods of a name, without those that they only have from their base."""
-    for listener in listeners:
-        handler = getattr(listener, name, None)
-        if handler is None or getattr(type(listener), name, None) is getattr(base, name):
-            continue
-        yield handler
+def handler_of(listener: object, name: str, base: type) -> Callable[[Any], object] | None:
+    """Return the listener's method of a name, None where it has none but that of its base."""
+    if getattr(type(listener), name, None) is getattr(base, name):
+        return None
+    handler: Callable[[Any], object] | None = getattr(listener, name, None)
+    return handler
 
 
 def problem_of(listener: object, names: Iterable[str]) -> str | None:
