@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from anyworker.events import ChildExited, ChildReplaced, ChildStarted, LoopBlocked, Publisher
-from anyworker.fleet.processes.exits import describe_status
 
 
 class Child(Protocol):
@@ -18,6 +17,8 @@ class Child(Protocol):
     def pid(self) -> int: ...
     @property
     def served(self) -> float: ...
+    @property
+    def ending(self) -> str: ...
 
 
 class ProcessReporter:
@@ -67,7 +68,7 @@ class ProcessReporter:
                     pid=child.pid,
                     task_types=self._task_types,
                     exit_status=child.status,
-                    reason=describe_status(child.status),
+                    reason=child.ending,
                     is_expected=child.is_retiring or child.was_dismissed,
                     served_ms=child.served * 1000,
                     restart_in_ms=None if restart_in is None else restart_in * 1000,
