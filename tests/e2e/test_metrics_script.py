@@ -9,7 +9,7 @@ import pytest
 from fleet_rig import until
 from process_rig import Process, fetch, port_url
 from prometheus_client.parser import text_string_to_metric_families as parse
-from scripted_server import Script, Step, script_of, scripted_server
+from script_server import Script, Step, script_of, scripted_server
 
 PROGRAM = """
 import logging, sys, time
