@@ -19,7 +19,10 @@ PLAIN = {
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer by the path; ``/echo`` gives the body back, ``/client`` the port of the client's end."""
+    """Answer by the path; ``/echo`` gives the body back, ``/client`` the port of the client's end.
+
+    ``/never`` waits for the client to go.
+    """
     if scope["type"] != "http":
         return
     body = b""
@@ -28,6 +31,9 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         message = await receive()
         body += message.get("body", b"")
         is_more = message.get("more_body", False)
+    if scope["path"] == "/never":
+        await receive()
+        return
     headers = [(b"x-method", scope["method"].encode())]
     pieces = [body]
     status = 200

@@ -191,7 +191,7 @@ async def test_httpx_timeouts_are_honoured(server: Server, transport: Http1Trans
         async with httpx.AsyncClient(transport=transport, base_url=server.url, timeout=None) as client:
             assert (await client.get("/ok")).text == "ok"
             with pytest.raises(httpx.ReadTimeout):
-                await client.get("/ok", timeout=httpx.Timeout(None, read=0.0))
+                await client.get("/never", timeout=httpx.Timeout(None, read=0.05))
             assert (await client.get("/ok", timeout=30)).text == "ok"
 
 
