@@ -28,7 +28,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -46,6 +46,18 @@ PROJECT = "pyproject.toml"
 _PROJECT_TABLE = ("tool", "anyworker")
 _IMPORTED = ("modules", "lifespan", "middleware")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class ObjectName(str):
+    """Where to import something from, which knows where that was written."""
+
+    __slots__ = ("place",)
+    place: str
+
+    def __new__(cls, text: str, place: str = "") -> Self:
+        name = super().__new__(cls, text)
+        name.place = place
+        return name
 
 
 @attrs.frozen
@@ -204,15 +216,17 @@ class _Reading:
                 found[key] = self._setting((*above, key), path)
         for key in () if above else _IMPORTED:
             if key in found:
-                value = found[key].value
-                placed = [*map(self._module, value)] if isinstance(value, list) else self._module(value)
-                found[key] = attrs.evolve(found[key], value=placed)
+                value, place = found[key].value, found[key].place
+                is_list = isinstance(value, list)
+                named = [self._target(key, each, place) for each in (value if is_list else [value])]
+                found[key] = attrs.evolve(found[key], value=named if is_list else named[0])
         return found
 
-    def _module(self, target: str) -> str:
+    def _target(self, key: str, target: str, place: str) -> str:
         """Return a file's path from the file's directory; a module's name stays as it is."""
         is_file = target.partition(":")[0].endswith(".py") or os.sep in target
-        return str(self.directory / target) if is_file else target
+        path = str(self.directory / target) if is_file else target
+        return path if key == "modules" else ObjectName(path, place)
 
     def _auth(self, table: Mapping[str, Any]) -> dict[str, Setting]:
         if "key_secret" in table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from anyworker.configuration import Configuration
 from anyworker.errors import AnyworkerError, ConfigurationError
 from anyworker.events import Listener
-from anyworker.fleet.control.importing import load_by_signals
+from anyworker.fleet.control.importing import Told, load_by_signals
 from anyworker.fleet.control.steering import leave
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import, is_imported_again
@@ -142,7 +142,7 @@ class TaskHandler:
                 check_settings(backend, backend_options or {}, processes, every, is_supervised=True)
             is_loaded = False
             with problems.of_one_part():
-                self._was_told_to_end = load_by_signals(import_modules or ())
+                self._told = load_by_signals(import_modules or ())
                 is_loaded = True
             with problems.of_one_part():
                 given = _chosen(workers, scan_for_annotated_workers) if is_loaded else None
@@ -168,7 +168,8 @@ class TaskHandler:
     def start_processes(self) -> None:
         """Start the processes and return; they begin to poll as soon as they have imported their workers.
 
-        Where a signal asked to end while modules were imported, nothing is started.
+        Where a signal asked to end while modules were imported, nothing is started; where one asked for
+        quiet, they poll after `resume` or SIGUSR2.
 
         Raises:
             ConfigurationError: Something does not exist outside of this process; all of it is named. Or the
@@ -176,14 +177,16 @@ class TaskHandler:
             AnyworkerError: They have been started already.
         """
         end_import()
-        if self._was_told_to_end:
+        if self._told.is_to_end:
             logger.info("A signal came while modules were imported: no process is started")
             return
         if self._thread is not None:
             raise AnyworkerError("the processes have been started already; stop_processes() first")
         self._supervisor = supervisor_of(self.workers, settings=self._settings, **self._division)
         backend, options = self._division["backend"], self._division["backend_options"]
-        self._thread = SupervisorThread(self._supervisor, backend, options)
+        is_quiet = self._told.is_to_be_quiet
+        self._thread = SupervisorThread(self._supervisor, backend, options, is_quiet=is_quiet)
+        self._told = Told()
 
     def join_processes(self) -> None:
         """Wait until the processes have ended, by a signal or by `stop_processes` in another thread.

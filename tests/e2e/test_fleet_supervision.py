@@ -53,7 +53,10 @@ async def count() -> None:
     os.write(1, f"did {context.get_task_id()} {context.get_poll_count()}.\\n".encode())
 import os
 if __name__ == "__main__":
-    anyworker.run(processes=3, import_modules=["workers"])
+    settings = {"processes": 3, "import_modules": ["workers"], "restart_backoff_max_seconds": 0.01}
+    with anyworker.TaskHandler(**settings) as handler:
+        handler.start_processes()
+        handler.join_processes()
 """
     stop = threading.Event()
 
@@ -73,7 +76,7 @@ if __name__ == "__main__":
                 for pid in children(process)[:2]:
                     os.kill(pid, KILL)
                 process.await_output(STARTED, 3 + 2 * number)
-                process.await_output("did ", process.out.count(b"did ") + 10)
+                process.await_output("did ", process.out.count(b"did ") + 20)
         finally:
             stop.set()
             for loader in loaders:
@@ -83,7 +86,7 @@ if __name__ == "__main__":
     executions = re.findall(rb"did (\S+ \d+)\.", process.out)
     given_back = set(re.findall(rb"Task (\S+) \(workflow .*: given back after", process.err))
     repeated = {each.split()[0] for each, count in Counter(executions).items() if count > 1}
-    assert len(set(executions)) > 200
+    assert len(set(executions)) >= 100  # of 200 at least, if every killed process had its hands full
     assert repeated <= given_back, "a task ran twice that no killed process had in hand"
     assert process.err.count(b"was killed by signal 9") == 20
 

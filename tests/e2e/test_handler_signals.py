@@ -10,7 +10,7 @@ import pytest
 from fleet_rig import HEAD, children, is_alive, statuses, until
 from process_rig import Process, Server
 
-INT, TERM = signal.SIGINT, signal.SIGTERM
+INT, TERM, USR1, USR2 = signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
 BACKENDS = ["asyncio", "trio"]
 
 WORKERS = """
@@ -74,6 +74,31 @@ with TaskHandler(import_modules=["slow"]) as handler:
     assert b"no process is started" in process.err or count == 2
     assert b"Traceback" not in process.err
     assert server.last_poll("late") == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_quiet_that_came_while_a_handler_imports_holds_until_it_is_taken_back(
+    backend: str, server: Server, tmp_path: Path
+) -> None:
+    code = """
+with TaskHandler(import_modules=["slow"], processes=1, backend=sys.argv[1]) as handler:
+    os.environ["SECONDS"] = "0"
+    handler.start_processes()
+    handler.join_processes()
+"""
+    process = Process([*program(tmp_path, code), backend], tmp_path, server.url, SECONDS="1")
+    try:
+        process.await_output("importing")
+        process.send(USR1)
+        process.await_output("Quiet: polling no more")
+        assert server.last_poll("late") == 0
+        process.send(USR2)
+        until(lambda: server.last_poll("late") > 0)
+        process.send(TERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert process.err.count(b"Quiet: polling no more") == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

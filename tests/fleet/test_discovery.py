@@ -1,9 +1,11 @@
 """Workers found by importing packages and directories, and what is said about what cannot be imported."""
 
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,6 +182,25 @@ def test_errors_can_be_ignored(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.message for record in caplog.records] == [
         f"Passed over: {each}" for each in loader.problems
     ]
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("is_for_all", [False, True])
+def test_each_scan_may_say_itself_whether_errors_are_ignored(is_for_all: bool) -> None:
+    loader = WorkerLoader(ignore_errors=is_for_all)
+    scans: list[Callable[..., None]] = [
+        partial(loader.scan_packages, ["app"]),
+        partial(loader.scan_module, "app.c_broken"),
+        partial(loader.scan_path, "app/c_broken.py"),
+        partial(loader.scan, packages=["app"]),
+    ]
+    for scan in scans:
+        scan(ignore_errors=True)
+        with pytest.raises(WorkerImportError):
+            scan(ignore_errors=False)
+        with contextlib.nullcontext() if is_for_all else pytest.raises(WorkerImportError):
+            scan()
+    assert loader.get_worker_names() == ["first", "last"]
 
 
 @pytest.mark.usefixtures("broken")

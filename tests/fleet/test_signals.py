@@ -217,6 +217,19 @@ async def test_follow_begins_with_what_came_before_it() -> None:
             group.cancel_scope.cancel()
 
 
+async def test_follow_tells_of_quiet_from_before_and_of_every_word_since() -> None:
+    """Although nothing has changed since the last one: something else may have begun to poll again."""
+    said, words = anyio.create_memory_object_stream[bool](1)
+    with said, words, SignalStages(is_quiet=True) as signals, anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(signals.follow, pytest.fail, said.send_nowait)
+            assert await words.receive()
+            for signum in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2):
+                signal.raise_signal(signum)
+                assert await words.receive() is (signum is signal.SIGUSR1)
+            group.cancel_scope.cancel()
+
+
 async def test_follow_calls_in_the_thread_of_the_loop() -> None:
     threads: list[int] = []
     with SignalStages() as signals, anyio.fail_after(5):

@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 
+import attrs
+
 from anyworker.fleet.control.signals import SignalStages, Stage
 from anyworker.fleet.control.waking import in_main_thread
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.main_module import is_imported_again
 
 
-def load_by_signals(modules: Sequence[str]) -> bool:
-    """Import modules or files; return whether a signal has asked to end meanwhile.
+@attrs.frozen
+class Told:
+    """What signals have asked for meanwhile."""
+
+    is_to_end: bool = False
+    is_to_be_quiet: bool = False
+
+
+def load_by_signals(modules: Sequence[str]) -> Told:
+    """Import modules or files; return what signals have asked for meanwhile.
 
     Outside of the main thread, and in a child process, signals are left alone.
 
@@ -19,7 +29,7 @@ def load_by_signals(modules: Sequence[str]) -> bool:
     """
     if not modules or not in_main_thread() or is_imported_again():
         load_all(modules)
-        return False
+        return Told()
     with SignalStages() as stages, stages.importing():
         load_all(modules)
-    return stages.stage is not Stage.NONE
+    return Told(stages.stage is not Stage.NONE, stages.is_quiet)

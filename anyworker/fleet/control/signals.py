@@ -58,18 +58,20 @@ class SignalStages:
         stops: The signals that stop: by default SIGINT and SIGTERM.
         last: The stage that no further signal goes beyond; by default the third signal ends the process.
         farewell: Called before the third signal ends the process; takes no lock and is quick.
+        is_quiet: Whether SIGUSR1 has come before.
     """
 
     stops: Sequence[signal.Signals] = STOP_SIGNALS
     last: Stage | None = None
     farewell: Callable[[], object] | None = None
-    is_quiet: bool = attrs.field(default=False, init=False)
+    is_quiet: bool = False
     """Whether the last word was SIGUSR1."""
     is_awaited: bool = attrs.field(default=False, init=False)
     """Whether the main thread waits for the end of what the signals stop."""
 
     _arrived: list[int] = attrs.field(factory=list, init=False)
     """Every signal so far. Appending is atomic, so that a handler that interrupts another loses nothing."""
+    _whispers: int = attrs.field(default=0, init=False)
     _previous: dict[int, _Handler] = attrs.field(factory=dict, init=False)
     _wires: tuple[socket.socket, socket.socket] | None = attrs.field(default=None, init=False)
     """Where handlers write and ``follow`` reads, None while nothing is installed."""
@@ -174,12 +176,12 @@ class SignalStages:
 
         Args:
             enter: Gets ``Stage.DRAIN``, then ``Stage.CANCEL``.
-            hush: Gets whether to be quiet, whenever that has changed before the first stage.
+            hush: Gets whether to be quiet, whenever that has been said before the first stage.
         """
         if self._wires is None:
             await anyio.sleep_forever()
             return
-        entered, was_quiet = Stage.NONE, False
+        entered, heard = Stage.NONE, -1 if self.is_quiet else 0
         with woken_by_signals(self._wires[1]) if in_main_thread() else contextlib.nullcontext():
             while True:
                 while entered < self.stage:
@@ -187,9 +189,9 @@ class SignalStages:
                     enter(entered)
                 if entered == (self.last or Stage.CANCEL):
                     return
-                if self.is_quiet is not was_quiet and entered is Stage.NONE:
-                    was_quiet = self.is_quiet
-                    hush(was_quiet)
+                if self._whispers > heard and entered is Stage.NONE:
+                    heard = self._whispers
+                    hush(self.is_quiet)
                 await anyio.wait_readable(self._wires[0])
                 with contextlib.suppress(BlockingIOError):
                     self._wires[0].recv(4096)
@@ -216,10 +218,7 @@ class SignalStages:
             below(signum, frame)
 
     def _is_for_another(self, signum: int) -> bool:
-        """Return whether the handler is not meant: in a forked child, none of our workers, or too late.
-
-        The process reacts as before.
-        """
+        """Return whether the process, a forked child or after the end, reacts as before instead."""
         if os.getpid() == self._process and self._wires is not None:
             return False
         signal.signal(signum, self._previous[signum])
@@ -230,6 +229,7 @@ class SignalStages:
         if not self._is_for_another(signum):
             self._pass_on(signum, frame)
             self.is_quiet = signal.Signals(signum).name == _QUIET
+            self._whispers += 1
             self._wake()
 
     def _wake(self) -> None:

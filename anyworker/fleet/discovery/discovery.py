@@ -24,6 +24,7 @@ from anyworker.fleet.discovery.loader import (
     refusal,
 )
 from anyworker.fleet.discovery.mounting import mount
+from anyworker.fleet.discovery.summary import summary
 from anyworker.fleet.discovery.walking import directories, files, submodules
 from anyworker.registry import registered_workers, unregister
 from anyworker.worker import Worker
@@ -39,7 +40,8 @@ class WorkerLoader:
     ``conftest``, ``tests``, what is hidden, caches and virtual environments.
 
     Args:
-        ignore_errors: Log what cannot be imported, as warnings, instead of raising it.
+        ignore_errors: Log what cannot be imported, as warnings, instead of raising it. Each scan may say
+            otherwise for itself.
     """
 
     def __init__(self, *, ignore_errors: bool = False) -> None:
@@ -58,6 +60,7 @@ class WorkerLoader:
         packages: Iterable[str] = (),
         paths: Iterable[str | os.PathLike[str]] = (),
         recursive: bool = True,
+        ignore_errors: bool | None = None,
     ) -> None:
         """Import packages and directories in one go, so that all that is wrong is reported together.
 
@@ -65,40 +68,54 @@ class WorkerLoader:
             packages: As for `scan_packages`.
             paths: As for `scan_path`; a lone one is taken as it is.
             recursive: As for `scan_packages`.
+            ignore_errors: The same.
 
         Raises:
             WorkerImportError: As for `scan_packages`.
         """
-        with self._scan() as scan:
+        with self._scan(ignore_errors) as scan:
             for name in [packages] if isinstance(packages, str) else packages:
                 scan.package(name, recursive=recursive)
             for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
                 scan.path(os.fspath(path), "")
 
-    def scan_packages(self, package_names: Iterable[str], *, recursive: bool = True) -> None:
+    def scan_packages(
+        self,
+        package_names: Iterable[str],
+        *,
+        recursive: bool = True,
+        ignore_errors: bool | None = None,
+    ) -> None:
         """Import packages and the modules in them.
 
         Args:
             package_names: Dotted names, of packages with ``__init__.py`` or without; a module or a file is
                 taken as it is. A lone string is one name.
             recursive: Also import the packages in them; otherwise those are not imported at all.
+            ignore_errors: As for the loader, in this scan; None for what that was made with.
 
         Raises:
             WorkerImportError: With one problem for each module that cannot be imported, after all others
                 were imported; not where errors are ignored.
         """
-        self.scan(packages=package_names, recursive=recursive)
+        self.scan(packages=package_names, recursive=recursive, ignore_errors=ignore_errors)
 
-    def scan_module(self, module_name: str) -> None:
-        """Import one module, by its dotted name or as a file.
+    def scan_module(self, module_name: str, *, ignore_errors: bool | None = None) -> None:
+        """Import one module.
+
+        Args:
+            module_name: Its dotted name, or a file.
+            ignore_errors: As for `scan_packages`.
 
         Raises:
             WorkerImportError: It cannot be imported; not where errors are ignored.
         """
-        with self._scan() as scan:
+        with self._scan(ignore_errors) as scan:
             scan.take(lambda: load(module_name))
 
-    def scan_path(self, path: str | os.PathLike[str], package_prefix: str = "") -> None:
+    def scan_path(
+        self, path: str | os.PathLike[str], package_prefix: str = "", *, ignore_errors: bool | None = None
+    ) -> None:
         """Import a file, or all modules in and below a directory.
 
         A directory that is a package is imported as such. Any other one goes on ``sys.path`` itself, so that
@@ -107,11 +124,12 @@ class WorkerLoader:
         Args:
             path: A ``.py`` file or a directory.
             package_prefix: The package that the directory is to be, such as ``my_app.workers``.
+            ignore_errors: As for `scan_packages`.
 
         Raises:
             WorkerImportError: As for `scan_packages`.
         """
-        with self._scan() as scan:
+        with self._scan(ignore_errors) as scan:
             scan.path(os.fspath(path), package_prefix)
 
     def get_workers(self) -> list[Worker]:
@@ -128,15 +146,15 @@ class WorkerLoader:
 
     def print_summary(self) -> None:
         """Print a table of the workers, and what could not be imported, to standard output."""
-        sys.stdout.write(_summary(self.get_workers(), len(self._modules), self.problems))
+        sys.stdout.write(summary(self.get_workers(), len(self._modules), self.problems))
 
     @contextmanager
-    def _scan(self) -> Iterator["_Scan"]:
+    def _scan(self, ignore_errors: bool | None) -> Iterator["_Scan"]:
         importlib.invalidate_caches()
         scan = _Scan(self._modules)
         yield scan
         self._problems |= dict.fromkeys(problem for failure in scan.failures for problem in failure.problems)
-        if self._ignores_errors:
+        if self._ignores_errors if ignore_errors is None else ignore_errors:
             for failure in scan.failures:
                 logger.warning("Passed over: %s", failure)
         elif scan.failures:
@@ -259,30 +277,3 @@ class _Scan:
         is_new = not places <= self._seen
         self._seen.update(places)
         return is_new
-
-
-def _summary(workers: list[Worker], module_count: int, problems: Iterable[str]) -> str:
-    modules = f"{module_count} module{'' if module_count == 1 else 's'}"
-    if not workers:
-        lines = [f"No workers discovered in {modules}"]
-    else:
-        count = len(workers)
-        lines = [f"Discovered {count} worker{'' if count == 1 else 's'} in {modules}:"]
-        lines += _table([_row(worker) for worker in workers])
-    failed = list(problems)
-    if failed:
-        lines += ["Not imported:", *(f"  {problem}" for problem in failed)]
-    return "\n".join(lines) + "\n"
-
-
-def _row(worker: Worker) -> tuple[str, str, str, str]:
-    name = worker.task_definition_name + (f" ({worker.domain})" if worker.domain else "")
-    kind = "async def" if worker.is_async else "def"
-    return name, kind, worker.origin.qualname, worker.origin.declaring_module
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines, each column as wide as its longest cell."""
-    table = [("TASK TYPE", "KIND", "FUNCTION", "MODULE"), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]

@@ -6,6 +6,7 @@ from typing import Any
 
 from anyworker.errors import WorkerImportError
 from anyworker.fleet.discovery.loader import load, merged, refusal
+from anyworker.settings_file import ObjectName
 from anyworker.spelling import nearest
 
 
@@ -19,21 +20,23 @@ def named_parts(lifespan: Any, middleware: Any) -> dict[str, Any]:
     """
     failures: list[WorkerImportError] = []
 
-    def found(key: str, value: Any, take: Callable[[Any], Any] = lambda thing: thing) -> Any:
+    def found(key: str, value: Any, take: Callable[[str], Any]) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return take(named(value))
+            return take(value)
         except WorkerImportError as error:
-            failure = WorkerImportError([f"{key}: {problem}" for problem in error.problems])
+            place = value.place if isinstance(value, ObjectName) else key
+            failure = WorkerImportError([f"{place}: {problem}" for problem in error.problems])
             failure.__cause__ = error.__cause__
             failures.append(failure)
             return None
 
+    parts = {"lifespan": found("lifespan", lifespan, named)}
     chosen = [middleware] if isinstance(middleware, str) else middleware
     if isinstance(chosen, list | tuple):
         chosen = [found("middleware", each, _instance) for each in chosen]
-    parts = {"lifespan": found("lifespan", lifespan), "middleware": chosen}
+    parts["middleware"] = chosen
     if failures:
         raise merged(failures)
     return parts
@@ -63,5 +66,12 @@ def named(target: str) -> Any:
     return value
 
 
-def _instance(middleware: Any) -> Any:
-    return middleware() if inspect.isclass(middleware) else middleware
+def _instance(target: str) -> Any:
+    middleware = named(target)
+    if not inspect.isclass(middleware):
+        return middleware
+    try:
+        return middleware()
+    except Exception as error:
+        reason = f"{middleware.__qualname__}() failed: {type(error).__name__}: {error}"
+        raise refusal(target, reason) from error

@@ -59,6 +59,7 @@ class ChildProcess:
         self._was_killed_here = False
         self.serving_since = math.nan
         """Loop time, NaN as long as it does not serve."""
+        self._unsaid: list[Message] | None = []
         self.beat = Beat((), 0.0)
         """What it said last of its workers."""
         self.problems: list[str] = []
@@ -113,8 +114,11 @@ class ChildProcess:
         return self.ended_at - self.serving_since if self.is_serving else 0.0
 
     def say(self, message: Message) -> None:
-        """Tell it something; one that has ended does not hear it."""
-        self._link.say(message)
+        """Tell it something, behind what it is to run; one that has ended does not hear it."""
+        if self._unsaid is not None:
+            self._unsaid.append(message)
+        else:
+            self._link.say(message)
 
     @property
     def ending(self) -> str:
@@ -172,7 +176,10 @@ class ChildProcess:
 
     async def _listen(self, begin: Begin) -> None:
         # A payload may be larger than what the socket holds, and the process is not there yet to read it.
-        await anyio.to_thread.run_sync(self.say, begin)
+        await anyio.to_thread.run_sync(self._link.say, begin)
+        unsaid, self._unsaid = self._unsaid or [], None
+        for message in unsaid:
+            self._link.say(message)
         while (report := await self._link.listen()) is not None:
             self._hear(report)
             self._changed()

@@ -109,7 +109,7 @@ class Supervisor:
         """Stop polling; what is in hand goes on, and the fleet stays until it is resumed or drained."""
         if self._stage is FleetStage.RUNNING:
             self._stage = FleetStage.QUIET
-            logger.info("Quiet: %d processes poll no more", len(self._children))
+            logger.info("Quiet: no process polls any more")
             for post in self._posts:
                 post.is_quiet = True
             self._say(Quiet())
@@ -119,7 +119,7 @@ class Supervisor:
         """Poll again after `quiet`."""
         if self._stage is FleetStage.QUIET:
             self._stage = FleetStage.RUNNING
-            logger.info("Resumed: %d processes poll again", len(self._children))
+            logger.info("Resumed: all processes poll again")
             for post in self._posts:
                 post.is_quiet = False
             self._say(Resume())

@@ -30,17 +30,29 @@ class SupervisorThread:
         supervisor: It has not begun.
         backend: The event loop.
         backend_options: Its options.
+        is_quiet: Whether its processes are not to poll yet.
 
     Raises:
         ConfigurationError: The processes cannot be started.
     """
 
-    def __init__(self, supervisor: Supervisor, backend: str, backend_options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        backend: str,
+        backend_options: Mapping[str, Any],
+        *,
+        is_quiet: bool = False,
+    ) -> None:
         self.supervisor = supervisor
         self._outcome: Future[SupervisorStatus]
         with contextlib.ExitStack() as resources:
-            self.stages = resources.enter_context(SignalStages()) if in_main_thread() else None
+            self.stages: SignalStages | None = None
             """The signals, None where none are heard."""
+            if in_main_thread():
+                self.stages = resources.enter_context(SignalStages(is_quiet=is_quiet))
+            elif is_quiet:
+                supervisor.quiet()
             portal = resources.enter_context(start_blocking_portal(backend, dict(backend_options)))
             self._outcome, _ = portal.start_task(_supervise, portal, supervisor, self.stages)
             self._portal, self._resources = portal, resources.pop_all()
