@@ -52,6 +52,13 @@ def test_not_recursive_imports_nothing_below() -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_not_recursive_holds_for_packages_and_not_for_paths() -> None:
+    loader = WorkerLoader()
+    loader.scan(packages=["shop"], paths=["shop"], recursive=False)
+    assert sorted(loader.get_worker_names()) == ["charge", "order", "payment", "shop"]
+
+
+@pytest.mark.usefixtures("shop")
 def test_not_recursive_finds_nothing_below_of_what_was_imported_before() -> None:
     WorkerLoader().scan_packages(["shop"])
     assert sorted(scan_for_workers("shop", recursive=False).get_worker_names()) == ["order", "shop"]
@@ -201,6 +208,13 @@ def test_each_scan_may_say_itself_whether_errors_are_ignored(is_for_all: bool) -
         with contextlib.nullcontext() if is_for_all else pytest.raises(WorkerImportError):
             scan()
     assert loader.get_worker_names() == ["first", "last"]
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_is_named_twice_is_reported_once() -> None:
+    with pytest.raises(WorkerImportError) as caught:
+        WorkerLoader().scan_packages(["app", "app.c_broken"])
+    assert len(caught.value.problems) == len(set(caught.value.problems)) == 5
 
 
 @pytest.mark.usefixtures("broken")

@@ -251,7 +251,7 @@ class _Scan:
 
     def _below(self, package: ModuleType | None, *, recursive: bool = True) -> None:
         search = list(getattr(package, "__path__", ()))
-        if package is None or not self._is_new(search):
+        if package is None or (recursive and not self._is_new(search)):
             return
         for below in submodules(search):
             if recursive or not below.is_package:

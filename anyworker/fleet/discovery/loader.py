@@ -45,7 +45,8 @@ def merged(failures: Sequence[WorkerImportError]) -> WorkerImportError:
     """Return one error for several, of which each is a cause."""
     if len(failures) == 1:
         return failures[0]
-    error = WorkerImportError([problem for failure in failures for problem in failure.problems])
+    problems = dict.fromkeys(problem for failure in failures for problem in failure.problems)
+    error = WorkerImportError(list(problems))
     error.__cause__ = ExceptionGroup("imports that failed", failures)
     return error
 
