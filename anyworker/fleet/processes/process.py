@@ -177,9 +177,9 @@ class ChildProcess:
     async def _listen(self, begin: Begin) -> None:
         # A payload may be larger than what the socket holds, and the process is not there yet to read it.
         await anyio.to_thread.run_sync(self._link.say, begin)
-        unsaid, self._unsaid = self._unsaid or [], None
-        for message in unsaid:
-            self._link.say(message)
+        while self._unsaid:
+            await anyio.to_thread.run_sync(self._link.say, self._unsaid.pop(0))
+        self._unsaid = None
         while (report := await self._link.listen()) is not None:
             self._hear(report)
             self._changed()
