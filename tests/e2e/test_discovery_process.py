@@ -50,6 +50,31 @@ def test_every_process_finds_what_was_scanned(
         process.close()
 
 
+@pytest.mark.parametrize("scan", ["paths=['.']", "packages=['app']"])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_program_that_finds_itself_runs_once(
+    processes: str, scan: str, server: Server, tmp_path: Path
+) -> None:
+    head = (
+        "import logging, sys\nimport anyworker\nlogging.basicConfig(level=logging.INFO, stream=sys.stderr)\n"
+    )
+    end = f"anyworker.auto_discover_workers({scan})\nanyworker.run(processes={processes})\n"
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").touch()
+    place = tmp_path / "app" if "app" in scan else tmp_path
+    (place / "main.py").write_text(head + WORKER.format(name="own") + end)
+    process = Process(["-m", "app.main"] if "app" in scan else ["main.py"], tmp_path, server.url)
+    try:
+        process.await_output("Conductor Worker[name=own", int(processes))
+        process.send(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
+    assert b"No workers" not in process.out
+    assert b"Discovered 1 worker in " in process.out
+    assert process.err.count(b"Conductor Worker[name=own") == int(processes)
+
+
 HANDLER = """
 import logging, sys
 from anyworker import Configuration, TaskHandler, auto_discover_workers

@@ -37,7 +37,8 @@ class WorkerLoader:
 
     Each ``scan_*`` imports all that it can and then reports everything that could not be imported. Modules
     that were imported before count as well. Passed over in packages and directories are ``__main__``,
-    ``conftest``, ``tests``, what is hidden, caches and virtual environments.
+    ``conftest``, ``tests``, what is hidden, caches and virtual environments. The program that runs counts as
+    it is, and is not imported once more.
 
     Args:
         ignore_errors: Log what cannot be imported, as warnings, instead of raising it. Each scan may say
@@ -254,7 +255,9 @@ class _Scan:
         if package is None or (recursive and not self._is_new(search)):
             return
         for below in submodules(search):
-            if recursive or not below.is_package:
+            if any(_is_program(Path(place, f"{below.name}.py")) for place in search):
+                self._program()
+            elif recursive or not below.is_package:
                 self.package(f"{package.__name__}.{below.name}", recursive=recursive)
 
     def _directory(self, place: Path, root: Path) -> None:
@@ -263,6 +266,9 @@ class _Scan:
             return
         above = place.relative_to(root).parts
         for file in files(place):
+            if _is_program(file):
+                self._program()
+                continue
             name = ".".join((*above, file.stem))
             self.take(partial(load_script, str(file), file.resolve(), name))
         for directory in directories(place):
@@ -272,8 +278,20 @@ class _Scan:
             else:
                 self._directory(directory, root)
 
+    def _program(self) -> None:
+        """Take the main module, whose workers are declared under its name by ``python -m``, if it has one."""
+        module = sys.modules["__main__"]
+        spec = getattr(module, "__spec__", None)
+        self.modules[spec.name if spec is not None else module.__name__] = module
+
     def _is_new(self, search: Iterable[str]) -> bool:
         places = {Path(place).resolve() for place in search}
         is_new = not places <= self._seen
         self._seen.update(places)
         return is_new
+
+
+def _is_program(file: Path) -> bool:
+    """Return whether a file is the main module, which would run a second time by being imported."""
+    program = getattr(sys.modules.get("__main__"), "__file__", None)
+    return program is not None and file.resolve() == Path(program).resolve()
