@@ -216,8 +216,7 @@ class Runner:
         """Take a task in hand that a lost poll brought, or hand it back where nobody may run it here."""
         now = anyio.current_time()
         slots = self._slots.take_placed() if self._planner.may_take(now) else []
-        may_run = bool(slots)
-        if may_run:
+        if may_run := bool(slots):
             self._planner.took(now)
         self._take_in_hand([task], slots, children, taken)
         for slot in slots:
@@ -235,8 +234,9 @@ class Runner:
             )
             self._in_hand[task.task_id] = execution
             if not slots:
-                # More than was asked for: nobody may run it here.
-                children.start_soon(self._settlement.settle, execution, HandedBack("surplus"))
+                # More than was asked for, or found too late: nobody may run it here.
+                back = HandedBack("shutdown" if self._planner.is_draining else "surplus")
+                children.start_soon(self._settlement.settle, execution, back)
                 continue
             slot = slots.pop()
             if not slot.give(execution):

@@ -8,9 +8,10 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from ear import Ear
 from stage import Stage, stage
 
-from anyworker import TaskInProgress, TaskReclaimed, Worker, get_task_context
+from anyworker import TaskHandedBack, TaskInProgress, TaskReclaimed, Worker, get_task_context
 from anyworker.devserver import DevServer
 from anyworker.runner.outbox.presence import left
 
@@ -167,12 +168,12 @@ async def test_tasks_of_others_are_left_alone() -> None:
 
 
 async def test_poll_lost_while_draining_is_handed_back() -> None:
-    server, recorder = DevServer(), Recorder()
+    server, recorder, ear = DevServer(), Recorder(), Ear(TaskHandedBack)
     ran: list[str] = []
     async with stage(
         Worker("work", lambda: ran.append("ran"), poll_timeout=1000),
         server=server,
-        event_listeners=[recorder],
+        event_listeners=[recorder, ear],
         inline=True,
     ) as play:
         await play.define("work", response_timeout_seconds=HOUR)
@@ -185,6 +186,7 @@ async def test_poll_lost_while_draining_is_handed_back() -> None:
         task = (await play.client.get_workflow(workflow)).tasks[0]
     assert (task.status, task.poll_count) == ("SCHEDULED", 1)
     assert recorder.outcomes == ["handed_back"]
+    assert [(event.reason, event.was_running) for event in ear.of(TaskHandedBack)] == [("shutdown", False)]
     assert not ran
 
 
