@@ -38,21 +38,23 @@ def fields_of(task: Task) -> dict[str, object]:
     }
 
 
-def fields_of_result(result: TaskResult, task_type: str) -> dict[str, object]:
+def fields_of_result(result: TaskResult, task_type: str, attempt: int | None) -> dict[str, object]:
     """Return the fields of a line about a result, as ``extra``."""
     return {
         "task_id": result.task_id,
         "workflow_id": result.workflow_instance_id,
         "task_type": task_type,
+        "attempt": attempt,
     }
 
 
 def _found(record: logging.LogRecord) -> Mapping[str, object]:
-    """Return the fields of a record: its own, else those of the task that runs here."""
+    """Return a record's own fields, and those of the task that runs here unless it names another."""
     own = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
-    if own or (context := current_task_context()) is None:
+    if len(own) == len(FIELDS) or (context := current_task_context()) is None:
         return own
-    return fields_of(context.task)
+    about = fields_of(context.task)
+    return {**about, **own} if own.get("task_id", about["task_id"]) == about["task_id"] else own
 
 
 class TaskFields(logging.Filter):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import anyio.lowlevel
 import pytest
 
-from anyworker import worker_task
+from anyworker import Worker, worker_task
 from anyworker.logs import ConsoleFormatter, JsonFormatter, TaskFields, fields_of
 from anyworker.testing import run_task
 
@@ -70,6 +70,23 @@ def test_fields_that_a_line_has_already_stay() -> None:
     record = logging.makeLogRecord({"task_id": "own"})
     TaskFields().filter(record)
     assert (record.task_id, record.task_type) == ("own", "-")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("own", "workflow", "attempt"), [({"attempt": 9}, True, 9), ({"task_id": "another"}, False, None)]
+)
+def test_line_that_sets_some_fields_has_the_others_of_its_task(
+    stream: io.StringIO, own: dict[str, object], workflow: bool, attempt: int | None
+) -> None:
+    def charge_again() -> None:
+        log.warning("charging", extra=own)
+
+    write_to(stream, JsonFormatter())
+    task = run_task(Worker("charge", charge_again)).task
+    line = json.loads(stream.getvalue())
+    assert line["task_id"] == own.get("task_id", task.task_id)
+    assert line["workflow_id"] == (task.workflow_instance_id if workflow else None)
+    assert line["attempt"] == attempt
 
 
 @each_kind

@@ -186,7 +186,7 @@ class Delivery:
             and (bool(parcel.ahead_key) or self._outbox.hold(self._stored(parcel, 1, cause)))
         )
         if not is_kept:
-            self._give_up(result, cause, 1)
+            self._give_up(result, cause, 1, None if parcel is None else parcel.attempt)
 
     async def _part_with(self, parcel: Parcel, error: ConductorError | ResultNotTaken, attempts: int) -> None:
         """Leave a result to the outbox, or give it up where that does not take it."""
@@ -199,7 +199,7 @@ class Delivery:
             is_in_time = self._outbox.is_persistent or not self._hurry.is_set()
             is_kept = is_in_time and await self._outbox.keep(stored, error)
         if not is_kept:
-            self._give_up(parcel.result, error, attempts)
+            self._give_up(parcel.result, error, attempts, parcel.attempt)
 
     def _stored(self, parcel: Parcel, attempts: int, cause: Exception | None) -> StoredResult:
         return stored_result(
@@ -216,7 +216,7 @@ class Delivery:
         """Surface a result that the outbox could not deliver either."""
         result = stored.result
         self._publish(result, cause, stored.attempts)
-        self._give_up(result, cause, stored.attempts)
+        self._give_up(result, cause, stored.attempts, stored.task_attempt)
 
     async def _has_moved_on(self, parcel: Parcel) -> bool:
         """Return whether an IN_PROGRESS whose answer was lost did its work.
@@ -260,20 +260,20 @@ class Delivery:
                 self._task_type,
                 parcel.result.task_id,
                 error,
-                extra=fields_of_result(parcel.result, self._task_type),
+                extra=fields_of_result(parcel.result, self._task_type, parcel.attempt),
             )
 
     async def send_surplus_logs(self, parcel: Parcel) -> None:
         """Send the lines that the result itself has no room for; what fails is named and left."""
         await send_surplus(self._client, parcel, self._task_type)
 
-    def _give_up(self, result: TaskResult, cause: Exception, attempts: int) -> None:
+    def _give_up(self, result: TaskResult, cause: Exception, attempts: int, task_attempt: int | None) -> None:
         self.undelivered += 1
         self.given_up.add(result.task_id)
         logger.error(
             "Result of task %s (workflow %s, type %s, status %s) could not be delivered, attempts: %d: %s",
             *(result.task_id, result.workflow_instance_id, self._task_type, result.status, attempts, cause),
-            extra=fields_of_result(result, self._task_type),
+            extra=fields_of_result(result, self._task_type, task_attempt),
         )
 
     def _publish(self, result: TaskResult, cause: Exception, attempts: int) -> None:

@@ -32,6 +32,8 @@ class Parcel:
     """Its key in the outbox's file where it was stored before it is sent, else 0."""
     is_hand_back: bool = False
     """Whether it only gives the task back, so that nothing is lost where the task has ended."""
+    attempt: int | None = None
+    """The retry count of its task, for the log; None where nobody knows."""
     is_replacement: bool = False
     """Whether it is a failure that stands for a result which could not be sent."""
 

@@ -38,6 +38,6 @@ async def send_surplus(client: LogClient, parcel: Parcel, task_type: str) -> Non
                 len(parcel.surplus_logs) - sent,
                 parcel.result.task_id,
                 error,
-                extra=fields_of_result(parcel.result, task_type),
+                extra=fields_of_result(parcel.result, task_type, parcel.attempt),
             )
             return

@@ -1,9 +1,7 @@
 """Make results ready for the wire without keeping the event loop, and look at how large they are."""
 
 import logging
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import attrs
 
@@ -37,13 +35,14 @@ class Packer:
 
         An output above the warning gets a line in its task's log, and the first of them one in the process's.
         """
-        packed = partial(self._packed, result, wire_poll_count, draft.output)
+        packed = partial(self._packed, result, wire_poll_count, draft)
         if is_heavy(result.output_data):
             return await self.run_sync(partial(without_collections, packed))
         return packed()
 
-    def _packed(self, result: TaskResult, wire_poll_count: int, kept: Mapping[str, Any]) -> Parcel:
-        parcel = pack(result, wire_poll_count, output_limit=self.output_limit, kept=kept)
+    def _packed(self, result: TaskResult, wire_poll_count: int, draft: Draft) -> Parcel:
+        parcel = pack(result, wire_poll_count, output_limit=self.output_limit, kept=draft.output)
+        parcel.attempt = draft.task.retry_count
         # As the server counts, a text may be three times as long.
         if self.output_warning is not None and len(parcel.body) > self.output_warning // 3:
             self._weigh(parcel, self.output_warning)
@@ -62,6 +61,6 @@ class Packer:
         level = logging.DEBUG if self._has_warned else logging.WARNING
         self._has_warned = True
         result = parcel.result
-        extra = fields_of_result(result, self.task_type)
+        extra = fields_of_result(result, self.task_type, parcel.attempt)
         logger.log(level, "Task %s (type %s): %s", result.task_id, self.task_type, line, extra=extra)
         parcel.surplus_logs = (*parcel.surplus_logs, line)

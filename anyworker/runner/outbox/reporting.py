@@ -97,4 +97,9 @@ class OutboxReporter:
 
 
 def _fields(stored: StoredResult) -> dict[str, object]:
-    return {"task_id": stored.task_id, "workflow_id": stored.workflow_id, "task_type": stored.task_type}
+    return {
+        "task_id": stored.task_id,
+        "workflow_id": stored.workflow_id,
+        "task_type": stored.task_type,
+        "attempt": stored.task_attempt,
+    }

@@ -31,6 +31,8 @@ class StoredResult:
     """Why the last attempt failed."""
     key: int = 0
     """Its number in the storage: above 0 in a file, below in memory, 0 in none."""
+    task_attempt: int | None = None
+    """The retry count of its task, for the log; None for one from a file."""
     cause: Exception | None = None
     """The same as it was raised, in the process that made the attempt."""
     lose: Callable[["StoredResult", Exception], None] | None = None
@@ -72,6 +74,7 @@ def stored_result(
         attempts=attempts,
         error="" if cause is None else str(cause),
         key=parcel.ahead_key,
+        task_attempt=parcel.attempt,
         cause=cause,
         lose=lose,
     )
