@@ -99,6 +99,40 @@ async def test_results_that_are_not_accepted_are_two_lines(caplog: pytest.LogCap
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("is_mended", [True, False])
+async def test_heartbeats_that_fail_are_two_lines_however_many_tasks_there_are(
+    is_mended: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    trouble = Trouble("/api/tasks")
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        return await trouble(request) if b'"extendLease":true' in await request.aread() else None
+
+    async def work() -> None:
+        await anyio.sleep(100)
+
+    worker = Worker("work", work, thread_count=20, lease_extend_enabled=True)
+    async with stage(worker, hook=hook, inline=True) as play:
+        await play.define("work", response_timeout_seconds=60, timeout_seconds=600)
+        ids = [await play.start() for _ in range(20)]
+        await anyio.sleep(70)
+        trouble.status = 503
+        await anyio.sleep(20)
+        trouble.status = None if is_mended else 503
+        for each in ids:
+            await play.result(each)
+        await anyio.sleep(200)
+    first, last = lines(caplog, "eartbeat")
+    assert trouble.times >= 20
+    assert first.startswith("WARNING Heartbeats of work fail, the first for task ")
+    end = "Heartbeats of work are accepted again after %d failed ones"
+    if not is_mended:
+        end = "No task of work in hand is short of a heartbeat any more, %d have failed"
+    assert last == f"INFO {end % trouble.times}"
+
+
+@pytest.mark.virtual_time
 async def test_registration_in_vain_is_counted_in_the_line_of_its_success(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

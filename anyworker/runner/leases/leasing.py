@@ -109,6 +109,7 @@ class Keeper:
         due: list[tuple[float, Execution, Lease]] = []
         self._wakes_at = self._watch.look_through(self._in_hand.values(), now, extensions)
         self._leases = {execution: self._lease_of(execution) for execution in self._leased()}
+        self._reporter.look_through(self._leases)
         for execution, lease in self._leases.items():
             if lease.is_over:
                 continue
@@ -201,7 +202,7 @@ class Keeper:
     ) -> None:
         now = anyio.current_time()
         if error is None:
-            self._reporter.extended(execution, now - sent, failures=lease.failures)
+            self._reporter.extended(execution, now - sent)
             if lease.failures or sent >= lease.ends:
                 # The server accepts heartbeats also for a task that it has given away meanwhile.
                 self._watch.look_soon(execution)
