@@ -1,4 +1,4 @@
-"""README tells the truth: its options table is the code's, its code runs."""
+"""README tells the truth: its tables are the code's, its code runs."""
 
 import os
 import re
@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import anyworker
+from anyworker import events
+from anyworker.events.listener import KINDS
+from anyworker.events.table import events_table
 from anyworker.option_table import options_table
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +22,27 @@ def test_options_table_is_the_one_of_the_code() -> None:
     match = re.search(r"<!-- options: .*?-->\n(.*?)\n<!-- /options -->", README, re.DOTALL)
     assert match is not None
     assert match[1].strip() == options_table().strip()
+
+
+def test_events_table_is_the_one_of_the_code() -> None:
+    match = re.search(r"<!-- events: .*?-->\n(.*?)\n<!-- /events -->", README, re.DOTALL)
+    assert match is not None
+    assert match[1].strip() == events_table().strip()
+
+
+def test_events_table_has_every_event_that_can_be_imported_and_says_when() -> None:
+    rows = [row.split("|")[1:3] for row in events_table().splitlines()[2:]]
+    named = {name.strip(" `") for name, _ in rows}
+    leaves = {
+        name
+        for name in events.__all__
+        if isinstance(kind := getattr(events, name), type)
+        and issubclass(kind, events.TaskRunnerEvent)
+        and not kind.__subclasses__()
+    }
+    assert named == leaves == {kind.__name__ for kind in KINDS}
+    assert all(hasattr(anyworker, name) for name in named)
+    assert all(when.strip().endswith(".") for _, when in rows)
 
 
 CODE = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
