@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import attrs
 
-from anyworker import Configuration, TaskReclaimed
+from anyworker import Configuration, TaskHandedBack, TaskReclaimed
 from anyworker.client import ConductorClient, Task, TaskDef, WorkflowDef, WorkflowTask
 from anyworker.devserver import DevServer
 from anyworker.events import Publisher
@@ -48,6 +48,7 @@ class Scene:
     client: ConductorClient
     salvage: Salvage
     events: list[TaskReclaimed]
+    handed_back: list[TaskHandedBack]
 
     async def held(self, worker_id: str = DEAD, **task_def: Any) -> Task:
         """Return a task that a worker has taken."""
@@ -68,11 +69,13 @@ async def scene(outbox: Path | None = None, epoch: float | None = None) -> Async
     server = DevServer(epoch=epoch)
     configuration = Configuration(server_api_url="http://devserver/api", transport=server.transport())
     events: list[TaskReclaimed] = []
+    handed_back: list[TaskHandedBack] = []
 
     class Listener:
         on_task_reclaimed = staticmethod(events.append)
+        on_task_handed_back = staticmethod(handed_back.append)
 
     async with ConductorClient(configuration) as client:
         publisher = Publisher([Listener()])
         salvage = Salvage(configuration, publisher, outbox, draw=lambda: 0.5, run_sync=run_inline)
-        yield Scene(server, client, salvage, events)
+        yield Scene(server, client, salvage, events, handed_back)

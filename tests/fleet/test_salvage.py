@@ -36,6 +36,10 @@ async def test_task_that_may_run_again_is_given_back_at_once_and_counts_as_no_ca
     [event] = play.events
     assert (event.outcome, event.worker_id) == ("handed_back", DEAD)
     assert event.waited_ms < 500
+    [back] = play.handed_back
+    assert (back.reason, back.was_running, back.task_id) == ("death", None, task.task_id)
+    assert (back.task_type, back.worker_id) == ("work", DEAD)
+    assert back.workflow_instance_id == task.workflow_instance_id
 
 
 async def test_task_that_may_not_run_again_is_named_and_left(caplog: pytest.LogCaptureFixture) -> None:
@@ -44,6 +48,7 @@ async def test_task_that_may_not_run_again_is_named_and_left(caplog: pytest.LogC
         await play.give_back()
         assert (await play.client.get_task(task.task_id)).status == "IN_PROGRESS"
     assert [event.outcome for event in play.events] == ["left"]
+    assert not play.handed_back
     assert f"Task {task.task_id} " in caplog.text
     assert "response timeout (77 s)" in caplog.text
 
