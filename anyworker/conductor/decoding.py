@@ -55,12 +55,11 @@ TASKS = msgspec.json.Decoder(list[Task]).decode
 def salvaged_tasks(answer: Answer, request: Request) -> list[Task]:
     """Return what can be read of a poll's answer that the fast path refused.
 
-       Its tasks are in progress now, so one bad value must not cost them all.
-    A
-       task definition that cannot be read is left out, a task that cannot be read is logged.
+    Its tasks are in progress now, so one bad value must not cost them all. A task definition that cannot be
+    read is left out, a task that cannot be read is logged.
 
-       Raises:
-           UnexpectedAnswerError: The body is not JSON or no list, or none of the tasks can be read.
+    Raises:
+        UnexpectedAnswerError: The body is not JSON or no list, or none of the tasks can be read.
     """
     raw = decode_any(answer, request)
     if not isinstance(raw, list):
