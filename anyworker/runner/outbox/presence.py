@@ -39,6 +39,10 @@ class Will(msgspec.Struct, frozen=True):
     members: tuple[Member, ...]
 
 
+_held: "weakref.WeakSet[Word]" = weakref.WeakSet()
+"""The words of this process that may hold a lock."""
+
+
 class Word:
     """A process's file, which this process has the lock of until it closes it.
 
@@ -52,7 +56,7 @@ class Word:
         self.path = path
         self.will = will
         self._descriptor = descriptor
-        _forget_in_forks(self)
+        _held.add(self)
 
     @classmethod
     def leave(cls, outbox: str | os.PathLike[str], name: str, will: Will) -> Self:
@@ -112,6 +116,7 @@ class Word:
 
     def close(self) -> None:
         """Leave the file to whoever takes it."""
+        _held.discard(self)
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -129,12 +134,10 @@ def left(outbox: str | os.PathLike[str]) -> Iterator[Path]:
         yield from (path for path in sorted(directory.iterdir()) if path.suffix != _UNFINISHED)
 
 
-def _forget_in_forks(word: Word) -> None:
-    """Keep what this process forks from holding the lock beyond its end."""
-    reference = weakref.ref(word)
+def _close_in_fork() -> None:
+    """Keep what this process forks from holding locks beyond its end."""
+    for word in tuple(_held):
+        word.close()
 
-    def close() -> None:
-        if (held := reference()) is not None:
-            held.close()
 
-    os.register_at_fork(after_in_child=close)
+os.register_at_fork(after_in_child=_close_in_fork)
