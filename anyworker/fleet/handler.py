@@ -13,11 +13,12 @@ from anyworker.fleet.control.importing import Told, load_by_signals
 from anyworker.fleet.control.steering import leave
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import, is_imported_again
+from anyworker.fleet.problems import Problems
 from anyworker.fleet.processes.processes import Processes, supervisor_of
 from anyworker.fleet.processes.thread import SupervisorThread
 from anyworker.fleet.references import pack
-from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, Problems
-from anyworker.fleet.settings_check import check_settings, checked
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, settle
+from anyworker.fleet.settings_check import check_settings
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
 from anyworker.registry import registered_workers
@@ -146,7 +147,7 @@ class TaskHandler:
                 is_loaded = True
             with problems.of_one_part():
                 given = _chosen(workers, scan_for_annotated_workers) if is_loaded else None
-                chosen = checked(given, **self._settings)
+                chosen = settle(given, **self._settings).workers
         self.workers = tuple(resolved.worker for resolved in chosen)
         """Those that run."""
         if not is_imported_again():

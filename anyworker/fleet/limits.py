@@ -18,7 +18,7 @@ def check_limits(grace: float, delays: Sequence[float], max_tasks: int | None) -
         for name, value in named
         if not _is_duration(value)
     ]
-    if max_tasks is not None and not _is_count(max_tasks):
+    if max_tasks is not None and not is_count(max_tasks):
         problems.append(f"max_tasks={max_tasks!r}: expected a whole number, 1 or more, or None")
     if problems:
         raise ConfigurationError(problems)
@@ -28,5 +28,6 @@ def _is_duration(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number, 1 or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -20,8 +20,9 @@ from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.discovery.naming import named_parts
 from anyworker.fleet.lifespan import Lifespan
 from anyworker.fleet.main_module import end_import
-from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, Problems
-from anyworker.fleet.settings_check import check_settings, checked
+from anyworker.fleet.problems import Problems
+from anyworker.fleet.serving import UPDATE_RETRY_DELAYS, settle
+from anyworker.fleet.settings_check import check_settings
 from anyworker.fleet.status import FleetStatus
 from anyworker.observe.settings import MetricsSettings
 from anyworker.outbox_settings import OutboxChoice
@@ -122,7 +123,7 @@ def run(
                     is_loaded = True
                 if problems:  # all the rest that is wrong is said, too
                     with problems.of_one_part():
-                        checked(workers if is_loaded else None, **settings)
+                        settle(workers if is_loaded else None, **settings)
             if processes == 1:
                 main = _in_this_process(stages, workers, {**settings, "watchdog": watchdog})
             else:

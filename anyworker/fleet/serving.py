@@ -3,17 +3,19 @@
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from random import random
-from typing import Any, Literal, Self
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
+import attrs
 
 from anyworker.conductor.client import ConductorClient
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener, Publisher
+from anyworker.fleet.assembly import assemble
 from anyworker.fleet.declarations import check_templates, declarations
 from anyworker.fleet.discovery.loader import load_all
 from anyworker.fleet.estates.predecessors import Predecessors
@@ -21,25 +23,20 @@ from anyworker.fleet.fleet import Fleet
 from anyworker.fleet.hosting import ended_with_the_block, hosting
 from anyworker.fleet.lifespan import Lifespan, check_lifespan, opened
 from anyworker.fleet.limits import check_limits
+from anyworker.fleet.problems import Problems
 from anyworker.observe.settings import MeterSource
 from anyworker.options import ResolvedWorker, resolve_all, startup_line
 from anyworker.outbox_settings import OutboxChoice, OutboxSettings
-from anyworker.policy.planner import PollSettings
-from anyworker.policy.rates import Rate
 from anyworker.registry import registered_workers
-from anyworker.runner.assembly import executor_of
 from anyworker.runner.calling.blocking import LoopWatch
-from anyworker.runner.calling.execution import Executor
 from anyworker.runner.calling.wrapping import Middleware, checked_middleware
-from anyworker.runner.delivery import Delivery
 from anyworker.runner.log_forwarding import forwarding
 from anyworker.runner.outbox.outbox import Outbox
 from anyworker.runner.polls.places import Places
-from anyworker.runner.polls.polling import Identity
 from anyworker.runner.process_id import process_worker_id
 from anyworker.runner.registration import Registrar
-from anyworker.runner.runner import Runner
 from anyworker.runner.threads import RunSync, thread_runner
+from anyworker.tallies import TallySource
 from anyworker.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -96,21 +93,19 @@ async def serving(
     load_all(import_modules)
     listeners = tuple(event_listeners)
     metrics = metrics_settings.meter(listeners) if metrics_settings is not None else None
-    with Problems() as problems:
-        with problems.of_one_part():
-            configuration = configuration or Configuration()
-        with problems.of_one_part():
-            check_limits(grace, update_retry_delays, max_tasks)
-        with problems.of_one_part():
-            check_lifespan(lifespan)
-        with problems.of_one_part():
-            around = checked_middleware(middleware)
-        with problems.of_one_part():
-            publisher = Publisher(metrics.listeners if metrics else listeners, metrics)
-        with problems.of_one_part():
-            kept = OutboxSettings.of(outbox, os.environ, configuration)
-        with problems.of_one_part():
-            resolved = resolve_workers(workers, configuration)
+    settled = settle(
+        workers,
+        configuration=configuration,
+        event_listeners=metrics.listeners if metrics else listeners,
+        tallies=metrics,
+        lifespan=lifespan,
+        middleware=middleware,
+        grace=grace,
+        update_retry_delays=update_retry_delays,
+        outbox=outbox,
+        max_tasks=max_tasks,
+    )
+    configuration, publisher, resolved = settled.configuration, settled.publisher, settled.workers
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
         ConductorClient(
@@ -120,7 +115,7 @@ async def serving(
         hosting() as host,
         opened(lifespan, host) as resources,
     ):
-        store = Outbox(client, publisher, kept, draw=random)
+        store = Outbox(client, publisher, settled.outbox, draw=random)
         aside = run_sync or thread_runner()
         await store.open(server=configuration.server_api_url, owner=process_worker_id(), run_sync=aside)
         watch = LoopWatch(publisher)
@@ -133,14 +128,14 @@ async def serving(
             delays=update_retry_delays,
             run_sync=aside,
             resources=resources,
-            middleware=around,
+            middleware=settled.middleware,
             places=Places(max_tasks, len(resolved)),
         )
         announce(resolved, max_tasks)
         registrar = Registrar(client, publisher, declarations(resolved))
         beside = [client.keep_time, registrar.run, watch.run, *([metrics.beat] if metrics else [])]
-        if kept.path is not None:
-            others = Predecessors(kept.path, configuration, publisher, run_sync=aside, draw=random)
+        if settled.outbox.path is not None:
+            others = Predecessors(settled.outbox.path, configuration, publisher, run_sync=aside, draw=random)
             beside.append(lambda: others.run(fleet.status().workers, runners))
         fleet = Fleet(runners, grace, beside, store, publisher)
         if metrics is not None:
@@ -151,31 +146,58 @@ async def serving(
             yield fleet
 
 
-class Problems:
-    """Collect what is wrong with the parts of a start, to name all of it at once."""
+@attrs.frozen
+class Settled:
+    """Settings of `serving` that can work."""
 
-    def __init__(self) -> None:
-        self._errors: list[ConfigurationError] = []
+    configuration: Configuration
+    middleware: tuple[Middleware, ...]
+    publisher: Publisher
+    outbox: OutboxSettings
+    workers: tuple[ResolvedWorker, ...]
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __len__(self) -> int:
-        return len(self._errors)
+def settle(
+    workers: Sequence[object] | None,
+    *,
+    configuration: Configuration | None,
+    event_listeners: Iterable[Listener],
+    tallies: TallySource | None = None,
+    lifespan: Lifespan | None,
+    middleware: Iterable[Middleware],
+    grace: float,
+    update_retry_delays: Sequence[float],
+    outbox: OutboxChoice,
+    max_tasks: int | None,
+    **_: object,
+) -> Settled:
+    """Return the settings of `serving` as they hold, having looked at all of them.
 
-    def __exit__(self, *_: object) -> None:
-        if len(self._errors) == 1:
-            raise self._errors[0]
-        if self._errors:
-            raise ConfigurationError([problem for error in self._errors for problem in error.problems])
+    Args:
+        workers: As for ``serving``, like the settings; None where they could not be imported.
+        tallies: What counts beside the listeners.
 
-    @contextlib.contextmanager
-    def of_one_part(self) -> Iterator[None]:
-        """Go on behind the block although a part of the start is wrong."""
-        try:
-            yield
-        except ConfigurationError as error:
-            self._errors.append(error)
+    Raises:
+        ConfigurationError: Names all that cannot work.
+    """
+    resolved: tuple[ResolvedWorker, ...] = ()
+    with Problems() as problems:
+        with problems.of_one_part():
+            configuration = configuration or Configuration()
+        with problems.of_one_part():
+            check_limits(grace, update_retry_delays, max_tasks)
+        with problems.of_one_part():
+            check_lifespan(lifespan)
+        with problems.of_one_part():
+            around = checked_middleware(middleware)
+        with problems.of_one_part():
+            publisher = Publisher(event_listeners, tallies)
+        with problems.of_one_part():
+            kept = OutboxSettings.of(outbox, os.environ, configuration)
+        with problems.of_one_part():
+            resolved = () if workers is None else resolve_workers(workers, configuration)
+    assert configuration is not None  # noqa: S101 - there is no problem
+    return Settled(configuration, around, publisher, kept, resolved)
 
 
 def resolve_workers(
@@ -202,84 +224,6 @@ def resolve_workers(
         logger.warning(warning)
     check_templates(resolution.workers)
     return resolution.workers
-
-
-def assemble(
-    workers: Iterable[ResolvedWorker],
-    client: ConductorClient,
-    publisher: Publisher,
-    outbox: Outbox,
-    *,
-    watch: LoopWatch,
-    delays: Sequence[float],
-    run_sync: RunSync,
-    resources: Mapping[str, Any],
-    middleware: Sequence[Middleware] = (),
-    places: Places,
-) -> list[Runner]:
-    """Build a runner for each worker. Called in the event loop that will run them.
-
-    Raises:
-        DeclarationError: Functions have parameters that nothing can fill; all of them are named.
-    """
-    own_id = process_worker_id()
-    executors: list[tuple[ResolvedWorker, Executor]] = []
-    with Problems() as problems:
-        for resolved in workers:
-            with problems.of_one_part():
-                executors.append((resolved, executor_of(resolved, run_sync, resources, middleware, watch)))
-    return [
-        _runner(resolved, executor, client, publisher, outbox, own_id=own_id, delays=delays, places=places)
-        for resolved, executor in executors
-    ]
-
-
-def _runner(
-    resolved: ResolvedWorker,
-    executor: Executor,
-    client: ConductorClient,
-    publisher: Publisher,
-    outbox: Outbox,
-    *,
-    own_id: str,
-    delays: Sequence[float],
-    places: Places,
-) -> Runner:
-    worker, options = resolved.worker, resolved.options
-    identity = Identity(
-        worker.task_definition_name,
-        options.domain,
-        options.worker_id or own_id,
-        is_unique=options.worker_id is None,
-    )
-    runner = Runner(
-        identity,
-        PollSettings(
-            thread_count=options.thread_count,
-            poll_interval=options.poll_interval,
-            poll_timeout=options.poll_timeout,
-            idle_poll_timeout=options.idle_poll_timeout,
-            rate=None if options.rate_limit is None else Rate.of(options.rate_limit),
-        ),
-        client=client,
-        executor=executor,
-        delivery=Delivery(
-            client,
-            task_type=identity.task_type,
-            worker_id=identity.worker_id,
-            publisher=publisher,
-            outbox=outbox,
-            delays=delays,
-            random=random,
-        ),
-        publisher=publisher,
-        places=places,
-        journal=outbox.journal,
-        extends_leases=options.lease_extend_enabled,
-    )
-    if options.paused:
-        runner.pause()
-    return runner
 
 
 def announce(workers: Iterable[ResolvedWorker], max_tasks: int | None) -> None:

@@ -2,21 +2,13 @@
 
 import importlib.util
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
 
-from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
-from anyworker.events import Publisher
-from anyworker.fleet.lifespan import check_lifespan
-from anyworker.fleet.limits import check_limits
-from anyworker.fleet.serving import Problems, resolve_workers
-from anyworker.options import ResolvedWorker
-from anyworker.outbox_settings import OutboxChoice, OutboxSettings
-from anyworker.runner.calling.wrapping import checked_middleware
+from anyworker.fleet.limits import is_count
 
 _COUNTS = {
     "restart_max_attempts": "whole number, 1 or more",
@@ -56,12 +48,12 @@ def check_settings(
         ConfigurationError: Names every bad value.
     """
     problems = _backend_problems(backend, backend_options)
-    if not (_is_count(processes) or processes == "per-worker"):
+    if not (is_count(processes) or processes == "per-worker"):
         problems.append(
             f"processes={processes!r}: expected a number of processes, 1 or more, or 'per-worker'"
         )
     for name, value in upkeep.items():
-        is_right = _is_count(value) if name in _COUNTS else _is_positive(value)
+        is_right = is_count(value) if name in _COUNTS else _is_positive(value)
         may_be_none = name not in _NEVER_NONE
         if not (is_right or (value is None and may_be_none)):
             expected = _COUNTS.get(name, "number above 0") + (", or None" if may_be_none else "")
@@ -71,50 +63,6 @@ def check_settings(
                 f"{name}={value!r}: has no effect with processes=1; use 2 or more, or 'per-worker'"
             )
     _refuse(problems)
-
-
-def checked(
-    workers: Sequence[object] | None,
-    *,
-    configuration: Configuration | None,
-    event_listeners: Iterable[object],
-    grace: float,
-    update_retry_delays: Sequence[float],
-    lifespan: object,
-    middleware: Iterable[object],
-    outbox: OutboxChoice,
-    max_tasks: int | None,
-    **_: object,
-) -> tuple[ResolvedWorker, ...]:
-    """Return workers with their options, having looked at all settings of ``serving``.
-
-    Args:
-        workers: As for ``run``, like the settings; None where they could not be imported.
-
-    Raises:
-        ConfigurationError: Names all that cannot work.
-    """
-    resolved: tuple[ResolvedWorker, ...] = ()
-    with Problems() as problems:
-        with problems.of_one_part():
-            configuration = configuration or Configuration()
-        with problems.of_one_part():
-            check_limits(grace, update_retry_delays, max_tasks)
-        with problems.of_one_part():
-            Publisher(event_listeners)
-        with problems.of_one_part():
-            check_lifespan(lifespan)
-        with problems.of_one_part():
-            checked_middleware(middleware)
-        with problems.of_one_part():
-            OutboxSettings.of(outbox, os.environ, configuration)
-        with problems.of_one_part():
-            resolved = () if workers is None else resolve_workers(workers, configuration)
-    return resolved
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_positive(value: object) -> bool:

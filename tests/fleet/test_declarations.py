@@ -3,7 +3,7 @@
 import pytest
 
 from anyworker import ConfigurationError, TaskDef, Worker
-from anyworker.fleet.processes.processes import checked
+from anyworker.fleet.serving import settle
 from anyworker.options import ResolvedWorker
 
 
@@ -17,7 +17,7 @@ def charging(domain: str, retries: int, **options: bool) -> Worker:
 
 
 def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
-    return checked(
+    return settle(
         workers,
         configuration=None,
         event_listeners=(),
@@ -27,7 +27,7 @@ def start(*workers: Worker) -> tuple[ResolvedWorker, ...]:
         lifespan=None,
         grace=1.0,
         update_retry_delays=(),
-    )
+    ).workers
 
 
 def test_templates_of_workers_in_several_processes_may_not_contradict_each_other() -> None:

@@ -1,16 +1,14 @@
 """Divide workers among processes."""
 
 import logging
-import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import random
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import anyio
 import anyio.abc
 
-from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Publisher
 from anyworker.fleet.control.signals import SignalStages
@@ -24,15 +22,14 @@ from anyworker.fleet.processes.orders import Begin
 from anyworker.fleet.processes.post import Assignment, Upkeep
 from anyworker.fleet.processes.supervisor import Supervisor, SupervisorStatus
 from anyworker.fleet.references import pack
-from anyworker.fleet.settings_check import checked
+from anyworker.fleet.serving import Settled, settle
 from anyworker.observe.settings import MetricsSettings
-from anyworker.options import ResolvedWorker
-from anyworker.outbox_settings import OutboxChoice, OutboxSettings
 from anyworker.policy.restarts import RestartSettings
 from anyworker.runner.threads import thread_runner
 from anyworker.worker import Worker
 
 if TYPE_CHECKING:
+    from anyworker.configuration import Configuration
     from anyworker.observe.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -65,9 +62,9 @@ def supervisor_of(
     Raises:
         ConfigurationError: Something cannot work, here or in another process.
     """
-    resolved = checked(workers, **settings)
-    declared = tuple(each.worker for each in resolved)
-    metrics = _metrics(settings["metrics_settings"], settings["configuration"], resolved)
+    settled = settle(workers, **settings)
+    declared = tuple(each.worker for each in settled.workers)
+    metrics = _metrics(settings["metrics_settings"], settled)
     # What dead processes leave behind is counted here.
     publisher = Publisher((*settings["event_listeners"], *(metrics.listeners if metrics else ())))
     kept = _upkeep(**upkeep)
@@ -90,7 +87,9 @@ def supervisor_of(
         ],
         settings["grace"],
         kept,
-        salvage=_salvage(publisher, **settings),
+        salvage=Salvage(
+            settled.configuration, publisher, settled.outbox.path, draw=random, run_sync=thread_runner()
+        ),
         publisher=publisher,
         metrics=metrics,
     )
@@ -127,26 +126,13 @@ async def supervise(
     return status
 
 
-def _salvage(
-    publisher: Publisher, *, configuration: Configuration | None, outbox: OutboxChoice, **_: object
-) -> Salvage:
-    kept = OutboxSettings.of(outbox, os.environ, configuration)
-    return Salvage(
-        configuration or Configuration(), publisher, kept.path, draw=random, run_sync=thread_runner()
-    )
-
-
-def _metrics(
-    settings: MetricsSettings | None,
-    configuration: Configuration | None,
-    workers: Iterable[ResolvedWorker],
-) -> "Metrics | None":
+def _metrics(settings: MetricsSettings | None, settled: Settled) -> "Metrics | None":
     if settings is None:
         return None
     from anyworker.observe.metrics import Metrics  # noqa: PLC0415 - it brings prometheus-client along
 
     metrics = Metrics(settings)
-    metrics.describe(configuration or Configuration(), workers)
+    metrics.describe(settled.configuration, settled.workers)
     return metrics
 
 
