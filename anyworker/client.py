@@ -14,13 +14,13 @@ from anyworker.conductor.models import (
     Task,
     TaskDef,
     TaskExecLog,
-    TaskPage,
     TaskResult,
     TaskStatus,
     Workflow,
     WorkflowDef,
     WorkflowTask,
 )
+from anyworker.conductor.summaries import TaskPage
 
 __all__ = [
     "ConductorClient",

@@ -16,8 +16,8 @@ from anyworker.conductor.decoding import DECODING_FAILURES, TASKS, ModelDecoder,
 from anyworker.conductor.encoding import encode
 from anyworker.conductor.exchange import Exchange
 from anyworker.conductor.greeting import Greeting, greeting
-from anyworker.conductor.models import PollData, Task, TaskExecLog, TaskPage, TaskResult
-from anyworker.conductor.summaries import TaskIdPage
+from anyworker.conductor.models import PollData, Task, TaskExecLog, TaskResult
+from anyworker.conductor.summaries import TaskIdPage, TaskPage
 from anyworker.conductor.tokens import token_fetcher
 from anyworker.conductor.wire import TEXT, Wire, api_url, header_lines, open_exchange, timeouts
 from anyworker.conductor.workflows import WorkflowCalls

@@ -291,14 +291,6 @@ class Workflow(WireModel):
     end_time: int = 0
 
 
-class TaskPage(WireModel):
-    """Tasks that a search found."""
-
-    total_hits: int = 0
-    """On all pages."""
-    results: list[Task] = []
-
-
 class PollData(WireModel):
     """When a task type was last polled, and by whom."""
 

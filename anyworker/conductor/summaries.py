@@ -1,6 +1,6 @@
-"""Tasks as an index shows them."""
+"""What searches for tasks find: the tasks, or as an index shows them."""
 
-from anyworker.conductor.models import WireModel
+from anyworker.conductor.models import Task, WireModel
 
 
 class TaskSummary(WireModel):
@@ -14,3 +14,11 @@ class TaskIdPage(WireModel):
 
     total_hits: int = 0
     results: tuple[TaskSummary, ...] = ()
+
+
+class TaskPage(WireModel):
+    """Tasks that a search found."""
+
+    total_hits: int = 0
+    """On all pages."""
+    results: list[Task] = []  # noqa: RUF012 - msgspec gives each its own
