@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypedDict, TypeVar
+
+from anyworker.conductor.models import Task
 
 P = ParamSpec("P")
 E = TypeVar("E", bound="TaskRunnerEvent")
@@ -29,6 +31,31 @@ class TaskEvent(TaskRunnerEvent):
     task_id: str
     worker_id: str
     workflow_instance_id: str
+
+
+class TaskIdentity(TypedDict):
+    """The fields by which all events about a task tell which one it is."""
+
+    task_type: str
+    task_id: str
+    worker_id: str
+    workflow_instance_id: str
+
+
+def identity_of(task: Task, task_type: str, worker_id: str) -> TaskIdentity:
+    """Return what events about a task have in common.
+
+    Args:
+        task: The task.
+        task_type: Of the worker that has it, or had it.
+        worker_id: Of the same.
+    """
+    return {
+        "task_type": task_type,
+        "task_id": task.task_id,
+        "worker_id": worker_id,
+        "workflow_instance_id": task.workflow_instance_id,
+    }
 
 
 def made(kind: Callable[P, E], *_: P.args, **fields: P.kwargs) -> E:

@@ -18,7 +18,7 @@ from anyworker.events import (
     TaskExecutionStarted,
     TaskHandedBack,
 )
-from anyworker.events.kinds import made
+from anyworker.events.kinds import identity_of, made
 from anyworker.logs import fields_of
 from anyworker.policy.outcome import Dropped, HandedBack, Outcome, Sent, to_result
 from anyworker.policy.streaks import Streak
@@ -127,10 +127,7 @@ class Reporter:
         if self._hears(TaskHandedBack):
             self._publish(
                 TaskHandedBack(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
+                    **identity_of(task, self._task_type, self._worker_id),
                     reason=outcome.reason,
                     was_running=execution.is_interrupted,
                 )
@@ -156,10 +153,7 @@ class Reporter:
         late = (outcome.late if isinstance(outcome, Dropped) else None) or execution.came_to()
         self._publish(
             TaskCancelled(
-                task_type=self._task_type,
-                task_id=task.task_id,
-                worker_id=self._worker_id,
-                workflow_instance_id=task.workflow_instance_id,
+                **identity_of(task, self._task_type, self._worker_id),
                 reason=reason,
                 late_result=None if late is None else to_result(late, execution.draft, now_ms=now_ms),
             )
@@ -231,10 +225,7 @@ class Reporter:
         task = execution.draft.task
         self._publish(
             TaskExecutionFailure(
-                task_type=self._task_type,
-                task_id=task.task_id,
-                worker_id=self._worker_id,
-                workflow_instance_id=task.workflow_instance_id,
+                **identity_of(task, self._task_type, self._worker_id),
                 cause=cause,
                 duration_ms=(self._now() - execution.started) * 1000,
             )

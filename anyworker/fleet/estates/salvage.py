@@ -18,6 +18,7 @@ from anyworker.configuration import Configuration
 from anyworker.context import now_ms
 from anyworker.errors import ConductorError, ConfigurationError, OutboxError
 from anyworker.events import Publisher, TaskHandedBack
+from anyworker.events.kinds import identity_of
 from anyworker.fleet.status import WorkerStatus
 from anyworker.logs import fields_of
 from anyworker.policy.again import poll_limit, why_not_again
@@ -270,10 +271,7 @@ class Salvage:
         if why_not is None and self._publisher.hears(TaskHandedBack):
             self._publisher.publish(
                 TaskHandedBack(
-                    task_type=estate.worker.task_type,
-                    task_id=task.task_id,
-                    worker_id=estate.worker.worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
+                    **identity_of(task, estate.worker.task_type, estate.worker.worker_id),
                     reason="death",
                     was_running=None,
                 )

@@ -9,6 +9,7 @@ import anyio.lowlevel
 
 from anyworker.context import now_ms
 from anyworker.events import Publisher, ResultRefused
+from anyworker.events.kinds import identity_of
 from anyworker.logs import fields_of
 from anyworker.policy.outcome import to_result
 from anyworker.runner.in_hand import Execution
@@ -110,10 +111,7 @@ class Leaks:
         draft = execution.draft
         self.publisher.publish(
             ResultRefused(
-                task_type=draft.task.task_type,
-                task_id=draft.task.task_id,
-                worker_id=draft.worker_id,
-                workflow_instance_id=draft.task.workflow_instance_id,
+                **identity_of(draft.task, draft.task.task_type, draft.worker_id),
                 reason=f"its call had been given up: {draft.cancel_reason}",
                 task_result=to_result(outcome, draft, now_ms=now_ms),
                 is_persistent=False,

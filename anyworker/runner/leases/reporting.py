@@ -5,6 +5,7 @@ from collections.abc import Container
 
 from anyworker.errors import ConductorError
 from anyworker.events import LeaseExtended, LeaseFailed, LeaseLost, Publisher
+from anyworker.events.kinds import identity_of
 from anyworker.logs import fields_of
 from anyworker.runner.in_hand import Execution
 
@@ -43,10 +44,7 @@ class LeaseReporter:
             task = execution.draft.task
             self._publish(
                 LeaseExtended(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
+                    **identity_of(task, self._task_type, self._worker_id),
                     duration_ms=duration * 1000,
                 )
             )
@@ -70,10 +68,7 @@ class LeaseReporter:
         if self._hears_failed:
             self._publish(
                 LeaseFailed(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
+                    **identity_of(task, self._task_type, self._worker_id),
                     cause=error,
                     attempts=failures,
                     remaining_ms=max(left, 0.0) * 1000,
@@ -107,10 +102,7 @@ class LeaseReporter:
         if self._hears_lost:
             self._publish(
                 LeaseLost(
-                    task_type=self._task_type,
-                    task_id=task.task_id,
-                    worker_id=self._worker_id,
-                    workflow_instance_id=task.workflow_instance_id,
+                    **identity_of(task, self._task_type, self._worker_id),
                     response_timeout_seconds=response_timeout,
                 )
             )

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, UnexpectedAnswerError
 from anyworker.events import Publisher, TaskReclaimed
+from anyworker.events.kinds import identity_of
 from anyworker.logs import fields_of
 from anyworker.policy.reclaims import Losses, look_pause
 from anyworker.runner.polls.polling import Identity, PollUnderWay
@@ -216,10 +217,7 @@ def tell_reclaimed(publisher: Publisher, task: Task, owner: Owner, outcome: Recl
     if publisher.hears(TaskReclaimed):
         publisher.publish(
             TaskReclaimed(
-                task_type=owner.task_type,
-                task_id=task.task_id,
-                worker_id=owner.worker_id,
-                workflow_instance_id=task.workflow_instance_id,
+                **identity_of(task, owner.task_type, owner.worker_id),
                 outcome=outcome,
                 waited_ms=waited * 1000,
             )

@@ -3,8 +3,8 @@
 import logging
 from typing import Protocol
 
-from anyworker.conductor.models import Task, TaskPage, TaskStatus
-from anyworker.conductor.summaries import TaskIdPage
+from anyworker.conductor.models import Task, TaskStatus
+from anyworker.conductor.summaries import TaskIdPage, TaskPage
 from anyworker.errors import (
     BadRequestError,
     MethodNotAllowedError,
