@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 10.0
 """How long cancelled functions may take to end and their tasks to be handed back."""
-
-
 TASKS_SHOWN = 20
 """Tasks in hand that a status tells of, for each worker."""
 

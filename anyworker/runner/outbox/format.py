@@ -83,8 +83,6 @@ CREATE TABLE deaths (
 )
 """From each version to the next, the first from an empty database."""
 VERSION = len(_STEPS)
-
-
 _MODE = 0o600
 """The file holds customers' data."""
 
