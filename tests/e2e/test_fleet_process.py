@@ -206,10 +206,8 @@ if __name__ == "__main__":
         until(lambda: not any(map(is_alive, pids)))
 
 
-@pytest.mark.parametrize(
-    ("way", "backend"),
-    [("command", "asyncio"), ("module", "trio"), ("handler", "asyncio"), ("handler", "trio")],
-)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("way", ["command", "module", "handler"])
 def test_command_and_handler_take_signals_as_run_does(
     way: str, backend: str, server: Server, tmp_path: Path
 ) -> None:

@@ -210,9 +210,8 @@ def test_processes_that_still_import_go_at_once_when_their_parent_is_killed(
         assert len(pids) == 2
 
 
-@pytest.mark.parametrize(
-    ("limit", "backend"), [("max_tasks_per_process=5", "asyncio"), ("max_rss_mb=1", "trio")]
-)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("limit", ["max_tasks_per_process=5", "max_rss_mb=1"])
 def test_old_process_is_drained_behind_its_successor(
     limit: str, backend: str, server: Server, tmp_path: Path
 ) -> None:
