@@ -57,7 +57,7 @@ def parcel(inner: Parcel | None = None) -> Parcel:
         text="\\u0000 é \U0001f600 \x01 null",
         colors=[Color.RED],
         by_number={-1: None, 10**20: ""},
-        tags=frozenset({"b", "a"}),
+        tags=frozenset({"a"}),  # one, as the order of more is no part of a set, but of its repr
         inner=inner,
     )
 
