@@ -8,7 +8,8 @@ import httpx
 from anyworker.conductor.exchange import Answer
 
 _FIRST_BYTE: Final = ord("H")
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_LENGTH: Final = b"content-length"
+_FRAMING: Final = frozenset({_LENGTH, b"transfer-encoding"})
 
 
 class AnswerParser:
@@ -32,6 +33,10 @@ class AnswerParser:
         "_headers",
         "_is_head_request",
         "_is_until_close",
+        "_last_head",
+        "_last_headers",
+        "_last_size",
+        "_last_status",
         "_max_body_bytes",
         "_max_header_bytes",
         "_parser",
@@ -52,6 +57,13 @@ class AnswerParser:
         self._max_header_bytes = max_header_bytes
         self._max_body_bytes = max_body_bytes
         self._parser = httptools.HttpResponseParser(self)
+        self._last_head = b""
+        """That of an answer which came in one piece, as nearly all do. What it says need not be found out
+        once more where the next answer begins with the same bytes and has as many."""
+        self._last_size = 0
+        """Bytes of that answer, 0 before there is one."""
+        self._last_status = 0
+        self._last_headers: list[tuple[bytes, bytes]] = []
         self.expect(is_head=False)
 
     def expect(self, *, is_head: bool) -> None:
@@ -81,15 +93,33 @@ class AnswerParser:
         Raises:
             httpx.RemoteProtocolError: It is not HTTP, or exceeds a limit. The parser is of no more use.
         """
-        if not self._has_head:
-            if not self._framing_bytes and data[0] != _FIRST_BYTE:
-                raise httpx.RemoteProtocolError("the server's answer is not HTTP")
-            room = self._max_header_bytes - self._framing_bytes
-            if len(data) > room:
-                self._feed_to_limit(data, room)
-                return self.is_complete
-        self._parse(data)
+        if self._has_head:
+            self._parse(data)
+        elif self._framing_bytes:
+            self._feed_head(data)
+        elif len(data) == self._last_size and data.startswith(self._last_head) and not self._is_head_request:
+            self._repeat(data)
+        elif data[0] != _FIRST_BYTE:
+            raise httpx.RemoteProtocolError("the server's answer is not HTTP")
+        else:
+            self._feed_head(data)
+            if self.keeps_alive and len(self._framing) == 1:
+                self._remember(data)
         return self.is_complete
+
+    def _repeat(self, data: bytes) -> None:
+        """Take in a complete answer whose head is the last one's."""
+        self._status, self._headers = self._last_status, self._last_headers
+        self._body = data[len(self._last_head) :]
+        self.http_version = "1.1"
+        self.is_complete = self.keeps_alive = self._has_head = True
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of an answer that came in one piece and that its length alone ends."""
+        body = self._body
+        if isinstance(body, bytes) and body and self.http_version == "1.1" and self._framing[0][0] == _LENGTH:
+            self._last_head, self._last_size = data[: -len(body)], len(data)
+            self._last_status, self._last_headers = self._status, self._headers
 
     def feed_eof(self) -> None:
         """Take the end of the connection, which is the end of some answers.
@@ -113,8 +143,12 @@ class AnswerParser:
         if self._is_until_close:
             raise httpx.RemoteProtocolError("the connection broke off in an answer that has no length")
 
-    def _feed_to_limit(self, data: bytes, room: int) -> None:
+    def _feed_head(self, data: bytes) -> None:
         """Parse with the exact limit of a head, however much of the body came along."""
+        room = self._max_header_bytes - self._framing_bytes
+        if len(data) <= room:
+            self._parse(data)
+            return
         if room:
             self._parse(data[:room])
         if not self._has_head:
@@ -194,7 +228,7 @@ class AnswerParser:
     def _check_length(self, status: int) -> None:
         self._is_until_close = status not in {204, 304}
         for name, value in self._framing:
-            if name == b"content-length":
+            if name == _LENGTH:
                 self._is_until_close = False
                 if int(value) > self._max_body_bytes and self._is_body_expected(status):
                     raise self._refuse(self._too_large())

@@ -20,6 +20,9 @@ INTERIM = (
     b"HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\nx"
 )
 UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\nX: y\r\n\r\nall of it"
+KEPT = b"HTTP/1.1 200 \r\nContent-Length: 5\r\nX: y\r\n\r\nabcde"
+ALIKE = [KEPT, KEPT.replace(b"abcde", b"HTTP/"), KEPT.replace(b"200", b"500")]
+"""Answers of one size, some with one head."""
 NO_CONTENT = b"HTTP/1.1 204 \r\nDate: now\r\n\r\n"
 NOT_MODIFIED = b"HTTP/1.1 304 \r\nContent-Length: 7\r\n\r\n"
 EMPTY = b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"
@@ -60,6 +63,26 @@ def test_answers_follow_each_other_on_one_parser(answers: list[bytes]) -> None:
     parser = make_parser()
     for data in answers:
         assert parse(parser, [data]) == parse(make_parser(), [data])
+
+
+@given(st.lists(st.tuples(st.sampled_from(ALIKE), st.lists(st.integers(0, 60), max_size=2)), max_size=5))
+def test_an_answer_is_read_alike_whatever_came_before_it(answers: list[tuple[bytes, list[int]]]) -> None:
+    parser = make_parser()
+    for data, places in answers:
+        assert parse(parser, cut(data, places)) == parse(make_parser(), [data])
+
+
+def test_a_head_like_the_last_one_without_its_body_is_no_answer_but_to_a_head_request() -> None:
+    parser = make_parser()
+    assert parse(parser, [KEPT])[0].body == b"abcde"
+    assert parse(parser, [KEPT.partition(b"abcde")[0]], is_head=True) == (
+        Answer(200, [(b"content-length", b"5"), (b"x", b"y")], b""),
+        True,
+    )
+    assert parse(parser, [KEPT], is_head=True)[1] is False
+    assert parse(parser, [KEPT + b"x"])[1] is False
+    with pytest.raises(httpx.RemoteProtocolError, match="closed the connection"):
+        parse(parser, [KEPT[:-1]])
 
 
 @given(st.sampled_from(GOOD), st.lists(st.integers(0, 400), max_size=12))
