@@ -80,9 +80,14 @@ def test_a_head_like_the_last_one_without_its_body_is_no_answer_but_to_a_head_re
         True,
     )
     assert parse(parser, [KEPT], is_head=True)[1] is False
-    assert parse(parser, [KEPT + b"x"])[1] is False
     with pytest.raises(httpx.RemoteProtocolError, match="closed the connection"):
         parse(parser, [KEPT[:-1]])
+
+
+def test_a_byte_behind_an_answer_like_the_last_one_ends_the_connection() -> None:
+    parser = make_parser()
+    assert parse(parser, [KEPT]) == parse(parser, [KEPT])
+    assert parse(parser, [KEPT + b"x"])[1] is False
 
 
 @given(st.sampled_from(GOOD), st.lists(st.integers(0, 400), max_size=12))
