@@ -1,11 +1,10 @@
 """Many measurements as few numbers: how many fell between powers of 1.05."""
 
 import math
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from math import ceil, log
-
-import attrs
 
 GROWTH = 1.05
 """Each bucket ends 5 % above the one below, so that a quantile is right to 2.5 %."""
@@ -14,6 +13,7 @@ _TINY = 1e-20
 """Values up to this one count as zero."""
 _LOWEST = -1000
 """Their bucket, below all others."""
+_MOST_FRESH = 1000
 
 
 def bucket_of(value: float) -> int:
@@ -61,22 +61,50 @@ def counts_up_to(buckets: Mapping[int, int], bounds: Iterable[float]) -> list[in
     ]
 
 
-@attrs.define(eq=False)
 class Distribution:
-    """All measurements of one kind since the start: only grows, so that who copies it needs no lock."""
+    """All measurements of one kind since the start.
 
-    total: float = 0.0
-    buckets: dict[int, int] = attrs.field(factory=dict)
+    What comes in is kept as it is and counted a thousand at a time, which costs a third: once sorted, all of
+    a bucket are found together. Any thread may add and look.
+    """
+
+    __slots__ = ("_buckets", "_fresh", "_lock", "_total")
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._buckets: dict[int, int] = {}
+        self._fresh: list[float] = []
+        """Not counted yet."""
+        self._lock = threading.Lock()
 
     def add(self, value: float) -> None:
         """Take one measurement."""
-        self.total += value
-        # As `bucket_of`, of which there would be several calls for every task.
-        bucket = ceil(log(value) * _STEPS) if value > _TINY else _LOWEST
-        try:
-            self.buckets[bucket] += 1
-        except KeyError:
-            self.buckets[bucket] = 1
+        fresh = self._fresh
+        fresh.append(value)
+        if len(fresh) >= _MOST_FRESH:
+            with self._lock:
+                self._count()
+
+    def look(self) -> tuple[float, dict[int, int]]:
+        """Return the sum of all measurements and how many fell in each bucket."""
+        with self._lock:
+            self._count()
+            return self._total, self._buckets.copy()
+
+    def _count(self) -> None:
+        # Whoever adds meanwhile does so behind these.
+        values = self._fresh[:]
+        del self._fresh[: len(values)]
+        self._total = sum(values, self._total)
+        values.sort()
+        buckets = self._buckets
+        start = 0
+        while start < len(values):
+            bucket = bucket_of(values[start])
+            # By rounding a bound may lie a hair below the least value of its bucket.
+            end = max(bisect_right(values, upper_bound(bucket), start), start + 1)
+            buckets[bucket] = buckets.get(bucket, 0) + end - start
+            start = end
 
 
 class Window:

@@ -1,7 +1,7 @@
 """Counts and distributions: a process's own, and the sums over all processes.
 
-The ledger is written by the event loop and read by anyone: its numbers only grow, and copying one is a single
-step. What is new in it since the last look goes, as `News`, into the account, which also knows the time.
+The ledger is written by the event loop and read by anyone: its numbers only grow. What is new in it since the
+last look goes, as `News`, into the account, which also knows the time.
 """
 
 import threading
@@ -85,7 +85,7 @@ class Ledger:
 
     def distributions(self) -> list[tuple[Key, float, dict[int, int]]]:
         """Return copies of all distributions as of now."""
-        return [(key, each.total, each.buckets.copy()) for key, each in list(self._distributions.items())]
+        return [(key, *each.look()) for key, each in list(self._distributions.items())]
 
 
 class Reader:

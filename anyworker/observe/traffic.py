@@ -44,17 +44,16 @@ class MeasuredExchange:
             status = "error"
             raise
         finally:
-            self._distribution(method, target, status).add(time.perf_counter() - began)
+            key = (method, target, status)
+            (self._known.get(key) or self._distribution(key)).add(time.perf_counter() - began)
         return answer
 
-    def _distribution(self, method: bytes, target: bytes, status: int | str) -> Distribution:
-        key = (method, target, status)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _MANY:
-                self._known.clear()
-            path = target.partition(b"?")[0].decode("ascii")
-            uri = route(path.removeprefix(self._prefix))
-            known = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, str(status))
-            self._known[key] = known
-        return known
+    def _distribution(self, key: tuple[bytes, bytes, int | str]) -> Distribution:
+        if len(self._known) >= _MANY:
+            self._known.clear()
+        method, target, status = key
+        path = target.partition(b"?")[0].decode("ascii")
+        uri = route(path.removeprefix(self._prefix))
+        found = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, str(status))
+        self._known[key] = found
+        return found

@@ -1,7 +1,9 @@
 """Quantiles and counts of many measurements, held against the measurements themselves."""
 
 import math
+import threading
 from bisect import bisect_right
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def spread(values: list[float]) -> dict[int, int]:
     distribution = Distribution()
     for value in values:
         distribution.add(value)
-    return distribution.buckets
+    return distribution.look()[1]
 
 
 @given(st.floats(1e-19, 1e300))
@@ -39,6 +41,37 @@ def test_quantile_is_right_to_half_a_bucket(values: list[float], part: float) ->
     exact = ordered[min(math.floor(part * len(values)), len(values) - 1)]
     [found] = quantiles(spread(values), [part])
     assert math.isclose(found, exact, rel_tol=0.026)
+
+
+@given(st.lists(measurements, max_size=5))
+def test_what_comes_in_between_two_looks_is_counted_as_if_one_by_one(parts: list[list[float]]) -> None:
+    distribution, alone = Distribution(), Counter[int]()
+    total = 0.0
+    for values in parts:
+        for value in values * 20:
+            distribution.add(value)
+            alone[bucket_of(value)] += 1
+            total += value
+        found_total, buckets = distribution.look()
+        assert found_total == total
+        assert sum(buckets.values()) == alone.total()
+        # A value that lies on the bound of two buckets, but for rounding, may be in the other one.
+        assert all(abs(sum(buckets.get(b, 0) - alone[b] for b in range(low, 2000))) <= 20 for low in buckets)
+
+
+def test_measurements_of_many_threads_are_all_counted() -> None:
+    distribution = Distribution()
+
+    def add() -> None:
+        for number in range(10_000):
+            distribution.add(number + 1.0)
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        distribution.look()
+    assert sum(distribution.look()[1].values()) == 40_000
 
 
 def test_quantile_of_nothing_is_not_a_number() -> None:
