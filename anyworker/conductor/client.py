@@ -201,8 +201,12 @@ class ConductorClient(WorkflowCalls):
         A server without this endpoint answers with `MethodNotAllowedError`, or `UnexpectedAnswerError` of
         status 404; an unknown task is a `NotFoundError`. It is never sent twice.
         """
-        target = self._calls.target("/tasks/update-v2")
-        answer = await self._calls.call(replay.FINISH_AND_POLL, target, encode(result))
+        return await self.send_result_v2(encode(result))
+
+    async def send_result_v2(self, body: bytes) -> Task | None:
+        """Do as `update_task_v2` does with an encoded TaskResult."""
+        target = self._tasks + b"/update-v2"
+        answer = await self._calls.call(replay.FINISH_AND_POLL, target, body)
         if not answer.body:
             return None
         return _ONE_TASK.decode(answer, self._calls.request(replay.FINISH_AND_POLL, target))

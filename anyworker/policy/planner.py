@@ -14,6 +14,7 @@ import attrs
 
 from anyworker.option_table import FIRST_POLL_TIMEOUT
 from anyworker.policy.backoff import authorization_delay, empty_poll_delay, error_delay
+from anyworker.policy.chaining import Chaining
 from anyworker.policy.rates import Rate, RateLimit
 
 LARGEST_BATCH = 64
@@ -100,7 +101,13 @@ class Planner:
         self._random = random
         self._server_wait = settings.shortest_wait
         self._rate = RateLimit(settings.rate)
+        self.chaining = Chaining()
+        """Whether results ask for the next task."""
         self._is_fill_due = True
+        self._has_freed = False
+        """Whether it is due because a slot was freed, so that what it brings would have come by update-v2."""
+        self._fill_tells = False
+        """Whether the fill that is out was."""
         self._fill_out = 0
         """Tasks asked for by the fill that is out, 0 if none is."""
         self._wait_out = 0
@@ -155,6 +162,7 @@ class Planner:
     def _next_poll(self, now: float, most: int, *, is_poll_out: bool) -> Poll | Wait:
         if self._is_fill_due and not self._fill_out:
             self._is_fill_due = False
+            self._fill_tells, self._has_freed = self._has_freed, False
             self._fill_out = most
             self._rate.hold(most)
             return Poll(most, 0.0, is_fill=True)
@@ -174,10 +182,10 @@ class Planner:
         self._rate.take(min(received, poll.count), now)
         self._failures = 0
         self._failing_until = -math.inf
+        if poll.is_fill and self._fill_tells:
+            self.chaining.saw(hit=received > 0)
         if received > 0:
-            self._empty_polls = 0
-            self._next_wait = now
-            self._server_wait = self._settings.shortest_wait
+            self._hit(now)
             self._is_fill_due = self._is_fill_due or received >= poll.count
             return
         self._empty_polls += 1
@@ -185,6 +193,11 @@ class Planner:
         self._next_wait = now + max(pause, poll.withheld)
         if not poll.is_fill:
             self._server_wait = min(self._server_wait * 2, self._settings.longest_wait)
+
+    def _hit(self, now: float) -> None:
+        self._empty_polls = 0
+        self._next_wait = now
+        self._server_wait = self._settings.shortest_wait
 
     def poll_failed(
         self, poll: Poll, kind: PollFailureKind, now: float, retry_after: float | None = None
@@ -216,9 +229,27 @@ class Planner:
         """Take in that such a task has come."""
         self._rate.take(1, now)
 
+    def may_chain(self, now: float) -> bool:
+        """Return whether a result may ask for the next task; if so, `chained` must follow."""
+        if self._is_draining or self._is_paused or self._failures or self._rate.allowed(now) < 1:
+            return False
+        self._rate.hold(1)
+        self.chaining.under_way += 1
+        return True
+
+    def chained(self, now: float, *, hit: bool | None) -> None:
+        """Take in whether the answer to such a result had a task, None where none came."""
+        self._rate.release(1)
+        self.chaining.under_way -= 1
+        if hit is not None:
+            self.chaining.saw(hit=hit)
+        if hit:
+            self._rate.take(1, now)
+            self._hit(now)
+
     def slot_freed(self) -> None:
         """Take in that a result was accepted: its successor is often queued already."""
-        self._is_fill_due = True
+        self._is_fill_due = self._has_freed = True
 
     def pause(self) -> None:
         """Poll no more until `resume`; tasks in hand go on."""

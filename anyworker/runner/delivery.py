@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 
@@ -21,6 +21,8 @@ from anyworker.runner.surplus_logs import send_surplus
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 LAST_PAUSE = 1.0
 """Seconds before the last attempt where the first one fails in the end: a server may be back at once."""
 
@@ -30,6 +32,10 @@ class ResultClient(Protocol):
 
     def send_result(self, body: bytes, *, is_terminal: bool) -> Awaitable[object]:
         """Send an encoded result."""
+        ...
+
+    def send_result_v2(self, body: bytes) -> Awaitable[Task | None]:
+        """Send an encoded result that ends a task, and take the next one if there is one."""
         ...
 
     async def add_log(self, task_id: str, text: str) -> None:
@@ -106,11 +112,22 @@ class Delivery:
         sent = self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
         return self._watched(sent) if self._failures.count and not parcel.is_replacement else sent
 
-    async def _watched(self, sent: Awaitable[object]) -> None:
+    def attempt_v2(self, parcel: Parcel) -> Awaitable[Task | None]:
+        """Send a result that ends a task, and return the next one if there is one.
+
+        Raises:
+            ConductorError: The server may have taken it, or not.
+        """
+        self.attempts += 1
+        sent = self._client.send_result_v2(parcel.body)
+        return self._watched(sent) if self._failures.count else sent
+
+    async def _watched(self, sent: Awaitable[T]) -> T:
         """Wait until a result is accepted, which ends a streak of failures."""
-        await sent
+        answer = await sent
         if count := self._failures.ended():
             logger.info("Results of %s are accepted again after %d failed attempts", self._task_type, count)
+        return answer
 
     async def store_ahead(self, parcel: Parcel) -> None:
         """Store a result before it is sent, if the outbox is to do so."""

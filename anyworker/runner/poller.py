@@ -107,5 +107,5 @@ class Poller:
         self._reporter.poll_failed(now - under_way.sent, error)
         self._planner.poll_failed(under_way.poll, kind_of(error), now, asked_pause(error))
         self._reporter.polls.back_off(self._planner.failing_until - now)
-        if self._reclaimer.lost(under_way, error):
+        if self._reclaimer.lost(under_way.sent, under_way.poll.timeout, error):
             children.start_soon(self._reclaimer.run, self._take_back, children)

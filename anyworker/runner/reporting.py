@@ -44,7 +44,8 @@ class Reporter:
         self._publish = publisher.publish
         self._hears = publisher.hears
         # As anyio.current_time(), which would look up twice for every task what kind of loop this is.
-        self._now = anyio.lowlevel.current_token().backend_class.current_time
+        self.now = anyio.lowlevel.current_token().backend_class.current_time
+        """Tells the loop time."""
         self._task_type = task_type
         self._worker_id = worker_id
         self._poll_failures = Streak()
@@ -97,7 +98,7 @@ class Reporter:
     def execution_started(self, execution: Execution) -> None:
         """A function is about to be called."""
         if self._measures or self._hears_started:
-            execution.started = self._now()
+            execution.started = self.now()
         if self._hears_started:
             task = execution.draft.task
             self._publish(
@@ -201,7 +202,7 @@ class Reporter:
         )
 
     def _completed(self, execution: Execution, parcel: Parcel) -> None:
-        seconds, size = self._now() - execution.started, output_size(parcel.result, parcel.body)
+        seconds, size = self.now() - execution.started, output_size(parcel.result, parcel.body)
         if self._tally is not None:
             self._tally.execution_completed(seconds, size)
         if not self._hears_completed:
@@ -227,6 +228,6 @@ class Reporter:
             TaskExecutionFailure(
                 **identity_of(task, self._task_type, self._worker_id),
                 cause=cause,
-                duration_ms=(self._now() - execution.started) * 1000,
+                duration_ms=(self.now() - execution.started) * 1000,
             )
         )

@@ -1,18 +1,18 @@
 """One worker's life: poll as the planner says, one child of the task group for each task, deliver."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 from anyio.abc import TaskGroup
 
 from anyworker.conductor.models import Task
-from anyworker.errors import ProcessDied
 from anyworker.events import Publisher
 from anyworker.policy.cancellation import Draining
-from anyworker.policy.outcome import Draft, HandedBack, Outcome, Terminal
+from anyworker.policy.outcome import Draft, HandedBack, Outcome
 from anyworker.policy.planner import Planner, Poll, PollSettings, Stop, Wait
-from anyworker.runner.calling.execution import Executor, known
+from anyworker.runner.calling.beginning import Beginning
+from anyworker.runner.calling.execution import Executor
 from anyworker.runner.calling.raising import is_stray
 from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
@@ -27,6 +27,7 @@ from anyworker.runner.polls.reclaiming import Reclaimer
 from anyworker.runner.polls.slots import Slot, Slots
 from anyworker.runner.reporting import Reporter
 from anyworker.runner.settling import Settlement
+from anyworker.runner.successors import Successors
 
 
 class Runner:
@@ -78,6 +79,14 @@ class Runner:
             self._in_hand, executor, delivery, self._keeper, reporter=self._reporter, journal=journal
         )
         self._reclaimer = Reclaimer(client, identity, self._settlement, publisher, draw)
+        self._settlement.successors = Successors(
+            delivery,
+            self._planner,
+            self._slots.places,
+            reporter=self._reporter,
+            reclaimer=self._reclaimer,
+            take_back=self._take_back,
+        )
         self._poller = Poller(
             identity,
             client,
@@ -88,7 +97,7 @@ class Runner:
             take=self._take_in_hand,
             take_back=self._take_back,
         )
-        self._journal = journal
+        self._beginning = Beginning(executor, self._planner, self._reporter, journal)
         self._changed = anyio.Event()
         self.wakeups = 0
         """How often the loop has woken from waiting for a change or a deadline."""
@@ -240,9 +249,9 @@ class Runner:
                 continue
             slot = slots.pop()
             if not slot.give(execution):
-                children.start_soon(self._serve, slot)
+                children.start_soon(self._serve, slot, children)
 
-    async def _serve(self, slot: Slot) -> None:
+    async def _serve(self, slot: Slot, children: TaskGroup) -> None:
         """Run the tasks that a slot is given, one after another, until it is retired."""
         try:
             while not slot.is_retired:
@@ -253,15 +262,15 @@ class Runner:
                             await slot.given.wait()
                             continue
                         outcome = None
-                        outcome = await self._execute(execution, scope)
+                        outcome = await self._beginning.execute(execution, scope)
                         if scope.cancel_called:
                             break
-                        await self._settlement.settle(execution, outcome)
+                        successor = await self._settlement.settle(execution, outcome, children)
                         if execution.is_abandoned:
                             await self.executor.leaks.outlast(execution, self.slots, self._reporter)
-                        slot.is_served = not (execution.is_marked or is_stray(outcome))
-                        self._freed(slot)
-                        if not slot.is_served:
+                        slot.is_served = is_fit = not (execution.is_marked or is_stray(outcome))
+                        self._go_on(slot, successor, children)
+                        if not is_fit:
                             return
                 if slot.execution is not None:
                     # The call was cancelled, so whatever follows stands outside of its scope.
@@ -274,27 +283,17 @@ class Runner:
             if slot.execution is not None:
                 self._settlement.abandoned.append(slot.execution)
 
+    def _go_on(self, slot: Slot, successor: Task | None, children: TaskGroup) -> None:
+        """Go on with the next task in the same slot, or let the slot go."""
+        if successor is not None:
+            slot.execution = None
+            self._take_in_hand([successor], [slot], children, self._reporter.now())
+            if slot.execution is not None:
+                return
+            slot.empty()
+        self._freed(slot)
+
     def _freed(self, slot: Slot) -> None:
         self._slots.free_up(slot)
         self._planner.slot_freed()
         self._changed.set()
-
-    def _execute(self, execution: Execution, scope: anyio.CancelScope) -> Awaitable[Outcome]:
-        if self._planner.is_draining:
-            return known(HandedBack("shutdown"))
-        if self._journal is not None:
-            return self._execute_entered(execution, scope, self._journal)
-        self._reporter.execution_started(execution)
-        return self.executor.execute(execution, scope)
-
-    async def _execute_entered(
-        self, execution: Execution, scope: anyio.CancelScope, journal: Journal
-    ) -> Outcome:
-        """Execute a task once the journal has it, unless that says that it must not be."""
-        reason = await journal.begin(execution.draft.task)
-        if self._planner.is_draining:
-            return HandedBack("shutdown")
-        self._reporter.execution_started(execution)
-        if reason is not None:
-            return Terminal(reason, ProcessDied(reason))
-        return await self.executor.execute(execution, scope)

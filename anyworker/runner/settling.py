@@ -1,6 +1,9 @@
 """What a task came to: tell the server, and have the task in hand no more."""
 
+from typing import TYPE_CHECKING
+
 import anyio
+from anyio.abc import TaskGroup
 
 from anyworker.conductor.models import Task
 from anyworker.context import now_ms
@@ -13,6 +16,9 @@ from anyworker.runner.leases.leasing import Heartbeats, Keeper
 from anyworker.runner.outbox.journal import Journal
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.reporting import Reporter
+
+if TYPE_CHECKING:
+    from anyworker.runner.successors import Successors
 
 
 class Settlement:
@@ -43,6 +49,8 @@ class Settlement:
         self._keeper = keeper
         self._reporter = reporter
         self._journal = journal
+        self.successors: Successors | None = None
+        """What asks for the next task with a result, where something does."""
         self.finished = 0
         """Tasks that have left the worker's hands, one way or another."""
         self._left: set[str] = set()
@@ -57,26 +65,37 @@ class Settlement:
     def is_repeated(self, task: Task) -> bool:
         """Return whether a poll brings a task that is in hand, and has not been given back meanwhile."""
         known = self._in_hand.get(task.task_id)
-        return known is not None and not known.has_come_back(task.poll_count)
+        if known is None or known.has_come_back(task.poll_count):
+            return False
+        # The server counts this poll too; a higher count than known would pass for somebody else's poll.
+        known.wire_poll_count = max(known.wire_poll_count, task.poll_count)
+        return True
 
     async def stores(self, task_id: str) -> bool:
         """Return whether the outbox holds the task's result."""
         return await self._delivery.stores(task_id)
 
-    async def settle(self, execution: Execution, outcome: Outcome) -> None:
-        """Tell the server what a task came to, and have it in hand no more."""
-        result, parcel = None, None
+    async def settle(
+        self, execution: Execution, outcome: Outcome, children: TaskGroup | None = None
+    ) -> Task | None:
+        """Tell the server what a task came to, and have it in hand no more.
+
+        Args:
+            execution: The task.
+            outcome: What it came to.
+            children: Given where a next task is welcome; what has to do with it is started there.
+
+        Returns:
+            The next task, which came with the answer: in nobody's hands yet.
+        """
+        result, parcel, successor = None, None, None
         execution.has_outcome = True
         if execution.is_interrupted:
             self._reporter.cancelled(execution, outcome)
         try:
-            if isinstance(outcome, Dropped):
-                self._reporter.dropped(execution, outcome)
-                return
-            if isinstance(outcome, Abandoned):
-                self.abandoned.append(execution)
-                self._reporter.abandoned(execution)
-                return
+            if isinstance(outcome, Dropped | Abandoned):
+                self._let_go(execution, outcome)
+                return None
             result = to_result(outcome, execution.draft, now_ms=now_ms)
             parcel = await self._executor.packed(result, execution)
             parcel.is_hand_back = isinstance(outcome, HandedBack)
@@ -89,7 +108,12 @@ class Settlement:
             execution.is_held = True
             if execution.extension is not None:
                 await self._keeper.hold(execution)
-            if parcel.is_terminal:
+            if not parcel.is_terminal:
+                is_taken = await self._progress(execution, parcel, outcome)
+            elif children and self.successors and self.successors.are_wanted(execution):
+                heartbeats = Heartbeats(self._keeper, execution)
+                is_taken, successor = await self.successors.deliver(parcel, heartbeats, children)
+            else:
                 # As `deliver`, of which there would be one more for every result under way.
                 try:
                     await self._delivery.attempt(parcel)
@@ -97,8 +121,6 @@ class Settlement:
                 except ConductorError as error:
                     heartbeats = Heartbeats(self._keeper, execution)
                     is_taken = await self._delivery.persist(parcel, error, heartbeats)
-            else:
-                is_taken = await self._progress(execution, parcel, outcome)
             self._delivery.settled(parcel, is_taken=is_taken)
         except anyio.get_cancelled_exc_class():
             if result is not None:
@@ -106,6 +128,14 @@ class Settlement:
             raise
         finally:
             self._finish(execution, outcome)
+        return successor
+
+    def _let_go(self, execution: Execution, outcome: Dropped | Abandoned) -> None:
+        if isinstance(outcome, Dropped):
+            self._reporter.dropped(execution, outcome)
+        else:
+            self.abandoned.append(execution)
+            self._reporter.abandoned(execution)
 
     def _finish(self, execution: Execution, outcome: Outcome) -> None:
         self._leave_journal(execution, outcome)

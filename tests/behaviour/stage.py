@@ -18,8 +18,14 @@ from anyworker.fleet.fleet import Fleet
 from anyworker.testing import run_inline
 
 URL = "http://devserver/api"
+UPDATES = {"/tasks", "/tasks/update-v2"}
 
 Hook = Callable[[httpx.Request], Awaitable[httpx.Response | None]]
+
+
+def is_update(request: httpx.Request) -> bool:
+    """Return whether a request brings a result, or extends a lease."""
+    return request.method == "POST" and request.url.path.removeprefix("/api") in UPDATES
 
 
 @attrs.frozen
@@ -55,7 +61,7 @@ class Tap(httpx.AsyncBaseTransport):
         return [seen for seen in self.seen if seen.path.startswith("/tasks/poll/")]
 
     def updates(self) -> list[Seen]:
-        return [seen for seen in self.seen if seen.method == "POST" and seen.path == "/tasks"]
+        return [seen for seen in self.seen if seen.method == "POST" and seen.path in UPDATES]
 
 
 @attrs.define(eq=False)

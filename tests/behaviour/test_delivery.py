@@ -7,7 +7,7 @@ import anyio
 import attrs
 import httpx
 import pytest
-from stage import Stage, stage
+from stage import Stage, is_update, stage
 
 from anyworker import TaskInProgress, TaskRunnerEventsListener, TaskUpdateFailure, Worker, get_task_context
 
@@ -22,10 +22,6 @@ class Lost(TaskRunnerEventsListener):
 
     def on_task_update_failure(self, event: TaskUpdateFailure) -> None:
         self.events.append(event)
-
-
-def is_update(request: httpx.Request) -> bool:
-    return request.method == "POST" and request.url.path == "/api/tasks"
 
 
 @attrs.define

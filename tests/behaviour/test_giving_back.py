@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import Hook, Stage, stage
+from stage import Hook, Stage, is_update, stage
 
 from anyworker import Task, Worker, check_cancelled, get_task_context
 from anyworker.client import TaskDef, WorkflowDef, WorkflowTask
@@ -180,7 +180,7 @@ def failing(times: int) -> Hook:
     left = [503] * times
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        is_result = request.method == "POST" and request.url.path == "/api/tasks"
+        is_result = is_update(request)
         return httpx.Response(left.pop(), json={"message": "busy"}) if is_result and left else None
 
     return hook

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import Hook, Seen, Stage, stage
+from stage import Hook, Seen, Stage, is_update, stage
 
 from anyworker import (
     LeaseExtended,
@@ -66,7 +66,7 @@ def on_heartbeats(answer: Callable[[], httpx.Response | None]) -> Hook:
 
 def on_results(answers: list[int | None]) -> Hook:
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        is_result = request.method == "POST" and request.url.path == "/api/tasks"
+        is_result = is_update(request)
         if not is_result or is_heartbeat(await request.aread()) or not answers:
             return None
         status = answers.pop(0)

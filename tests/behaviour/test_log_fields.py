@@ -5,7 +5,7 @@ import logging
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 from anyworker import Worker
 from anyworker.logs import FIELDS
@@ -18,7 +18,7 @@ async def test_lines_about_a_result_tell_the_attempt(status: int, caplog: pytest
     calls = 0
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        is_result = (request.method, request.url.path) == ("POST", "/api/tasks")
+        is_result = is_update(request)
         if calls < 2 or not is_result:
             return None
         return httpx.Response(status, json={"message": "trouble", "status": status})

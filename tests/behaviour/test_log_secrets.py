@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 import anyworker
 from anyworker import AuthenticationSettings, ConfigurationError, NonRetryableException, TaskResult, Worker
@@ -53,7 +53,7 @@ async def test_input_and_output_are_in_no_line(
     function: Any, status: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if status is not None and (request.method, request.url.path) == ("POST", "/api/tasks"):
+        if status is not None and is_update(request):
             return httpx.Response(status, json={"message": "trouble"})
         return None
 

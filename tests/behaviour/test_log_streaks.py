@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 from anyworker import Worker
 from anyworker.conductor.auth import Authentication
@@ -80,9 +80,7 @@ async def test_results_that_are_not_accepted_are_two_lines(caplog: pytest.LogCap
     trouble.path = "/api/tasks"
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        return (
-            await trouble(request) if (request.method, request.url.path) == ("POST", "/api/tasks") else None
-        )
+        return await trouble(request) if is_update(request) else None
 
     async with stage(Worker("work", lambda: 1, thread_count=5), hook=hook, inline=True) as play:
         await play.define("work")

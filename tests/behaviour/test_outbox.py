@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 from anyworker import (
     ResultRefused,
@@ -46,8 +46,8 @@ class Outage:
         self.only_updates = only_updates
 
     async def __call__(self, request: httpx.Request) -> httpx.Response | None:
-        is_update = request.method == "POST" and request.url.path == "/api/tasks"
-        if self.is_on and (is_update or not self.only_updates):
+        is_result = is_update(request)
+        if self.is_on and (is_result or not self.only_updates):
             message = "refused"
             raise httpx.ConnectError(message)
         return None
@@ -122,7 +122,7 @@ async def test_result_that_the_server_cannot_digest_does_not_hold_up_the_others(
     recorder = Recorder()
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method != "POST" or request.url.path != "/api/tasks":
+        if not is_update(request):
             return None
         if is_on or b'"poison"' in request.content:
             return httpx.Response(500, json={"message": "indigestible"})
@@ -172,7 +172,7 @@ async def test_result_whose_answer_was_lost_is_not_sent_again() -> None:
     lost: list[int] = []
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks" and len(lost) < 4:
+        if is_update(request) and len(lost) < 4:
             lost.append(1)
             if len(lost) == 4:
                 await play.tap.inner.handle_async_request(request)
@@ -264,7 +264,7 @@ async def test_result_under_a_worker_id_of_the_functions_own_is_recognised_after
     sent: list[int] = []
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             sent.append(1)
             await play.tap.inner.handle_async_request(request)
             message = "answer lost"

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 from anyworker import OutboxFailure, OutboxSettings, ResultRefused, ResultReplayed, ResultStored, Worker
 from anyworker.devserver import DevServer
@@ -39,7 +39,7 @@ class Outage:
         self.updates = 0
 
     async def __call__(self, request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             self.updates += 1
             if self.is_on:
                 message = "refused"
@@ -95,7 +95,7 @@ async def test_written_ahead_before_the_first_attempt_and_forgotten_after_accept
     path, seen = tmp_path / "outbox.db", []
 
     async def hook(request: httpx.Request) -> None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             seen.extend(rows(path, "state, body"))
 
     async with stage(
@@ -134,7 +134,7 @@ async def test_refused_result_is_kept_with_the_servers_words(tmp_path: Path) -> 
 
 async def test_unknown_task_is_kept_as_refused_at_once(tmp_path: Path) -> None:
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             return httpx.Response(404, json={"status": 404, "message": "No such task found by id: x"})
         return None
 
@@ -266,7 +266,7 @@ async def test_cancelled_host_leaves_results_in_the_file(tmp_path: Path) -> None
 
 async def test_result_whose_delivery_never_ends_is_in_the_file_in_the_end(tmp_path: Path) -> None:
     async def hook(request: httpx.Request) -> None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             await anyio.sleep(1000)
 
     path = tmp_path / "outbox.db"

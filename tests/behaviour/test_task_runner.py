@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import both_kinds, stage
+from stage import both_kinds, is_update, stage
 
 from anyworker import (
     PollCompleted,
@@ -84,7 +84,7 @@ class Recorder(TaskRunnerEventsListener):
 
 
 async def refuse_updates(request: httpx.Request) -> httpx.Response | None:
-    if request.method == "POST" and request.url.path == "/api/tasks":
+    if is_update(request):
         return httpx.Response(503, json={"status": 503, "message": "no storage", "retryable": True})
     return None
 

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from stage import stage
+from stage import is_update, stage
 
 import anyworker
 from anyworker import (
@@ -118,7 +118,7 @@ async def test_waiting_retry_gets_one_last_attempt_when_the_grace_ends() -> None
     lost = Lost()
 
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks":
+        if is_update(request):
             return httpx.Response(503, json={"message": "out of order"})
         return None
 
@@ -174,7 +174,7 @@ async def test_a_thousand_log_lines_do_not_make_a_thousand_requests() -> None:
 @pytest.mark.virtual_time
 async def test_progress_lost_before_the_server_removed_the_task_is_settled() -> None:
     async def hook(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST" and request.url.path == "/api/tasks" and not lost:
+        if is_update(request) and not lost:
             lost.append(1)
             message = "on the way there"
             raise httpx.ReadTimeout(message)

@@ -6,7 +6,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import TaskGroup
 
+from anyworker.conductor.models import Task
 from anyworker.policy import leases
 from anyworker.policy.outcome import HandedBack, Outcome
 from anyworker.runner.in_hand import Execution
@@ -25,11 +27,13 @@ def drop_a_hand_back(patch: pytest.MonkeyPatch) -> None:
     """Forget tasks that are to be handed back."""
     settle = Settlement.settle
 
-    async def forget(self: Settlement, execution: Execution, outcome: Outcome) -> None:
+    async def forget(
+        self: Settlement, execution: Execution, outcome: Outcome, children: TaskGroup | None = None
+    ) -> Task | None:
         if isinstance(outcome, HandedBack):
             self._finish(execution, outcome)
-        else:
-            await settle(self, execution, outcome)
+            return None
+        return await settle(self, execution, outcome, children)
 
     patch.setattr(Settlement, "settle", forget)
 
@@ -47,7 +51,7 @@ def release_a_slot_early(patch: pytest.MonkeyPatch) -> None:
         async with anyio.create_task_group() as background:
             settle = self._settlement.settle
 
-            async def begin_to_settle(execution: Execution, outcome: Outcome) -> None:
+            async def begin_to_settle(execution: Execution, outcome: Outcome, *_: object) -> None:
                 background.start_soon(settle, execution, outcome)
 
             patch.setattr(self._settlement, "settle", begin_to_settle)

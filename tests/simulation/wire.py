@@ -8,6 +8,7 @@ import attrs
 import httpx
 
 POLL = "/api/tasks/poll/batch/"
+UPDATES = {"/api/tasks", "/api/tasks/update-v2"}
 
 
 @attrs.define(eq=False)
@@ -41,6 +42,15 @@ class Exchange:
     def task_type(self) -> str:
         """The task type of a poll."""
         return self.label.rpartition("/")[2]
+
+    @property
+    def brought(self) -> list[Any]:
+        """The tasks that came with the answer."""
+        if not self.is_accepted or not isinstance(self.answer, list | dict):
+            return []
+        if self.what == "poll" and isinstance(self.answer, list):
+            return self.answer
+        return [self.answer] if self.label == "POST /api/tasks/update-v2" else []
 
     @property
     def is_token(self) -> bool:
@@ -98,7 +108,7 @@ def _exchange(life: int, request: httpx.Request, sent: bytes) -> Exchange:
     what: Literal["poll", "update", "beat", "look", "other"] = "other"
     if path.startswith(POLL):
         what = "poll"
-    elif request.method == "POST" and path == "/api/tasks":
+    elif request.method == "POST" and path in UPDATES:
         what = "beat" if body.get("extendLease") else "update"
     elif (
         request.method == "GET"

@@ -29,6 +29,11 @@ class Places:
         """How many there are, None for any number."""
         return None if self._shares is None else self._shares.total
 
+    @property
+    def are_wanted(self) -> bool:
+        """Whether somebody waits for one."""
+        return self._shares is not None and self._shares.is_wanted
+
     async def take(self, owner: object, count: int) -> tuple[int, bool]:
         """Wait for places.
 

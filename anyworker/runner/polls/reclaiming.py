@@ -13,7 +13,7 @@ from anyworker.events import Publisher, TaskReclaimed
 from anyworker.events.kinds import identity_of
 from anyworker.logs import fields_of
 from anyworker.policy.reclaims import Losses, look_pause
-from anyworker.runner.polls.polling import Identity, PollUnderWay
+from anyworker.runner.polls.polling import Identity
 from anyworker.runner.polls.searching import Search, SearchClient
 from anyworker.runner.prospects import may_have_worked
 
@@ -94,12 +94,18 @@ class Reclaimer:
         self.has_given_up = False
         """Whether what lost polls may have taken was not found, nor by a later search."""
 
-    def lost(self, under_way: PollUnderWay, error: ConductorError) -> bool:
-        """Note that a poll failed; return whether somebody must call `run`."""
+    def lost(self, sent: float, wait: float, error: ConductorError) -> bool:
+        """Note that a poll failed; return whether somebody must call `run`.
+
+        Args:
+            sent: When it was sent, in loop time.
+            wait: Seconds that the server might wait for a task to give to it.
+            error: What came in place of an answer.
+        """
         is_lost = may_have_worked(error) or isinstance(error, UnexpectedAnswerError)
         if not (is_lost and self._identity.is_unique and self._search.is_possible):
             return False
-        self._losses.lost(under_way.sent, under_way.poll.timeout, anyio.current_time())
+        self._losses.lost(sent, wait, anyio.current_time())
         self._changed.set()
         was_out, self._is_out = self._is_out, True
         return not was_out
