@@ -12,7 +12,14 @@ from anyworker.conductor import replay
 from anyworker.conductor.answers import answer_error, is_markup, not_json_error
 from anyworker.conductor.auth import Authentication
 from anyworker.conductor.calls import Calls, segment
-from anyworker.conductor.decoding import DECODING_FAILURES, TASKS, ModelDecoder, salvaged_tasks
+from anyworker.conductor.decoding import (
+    DECODING_FAILURES,
+    TASK,
+    TASKS,
+    ModelDecoder,
+    salvaged_task,
+    salvaged_tasks,
+)
 from anyworker.conductor.encoding import encode
 from anyworker.conductor.exchange import Exchange
 from anyworker.conductor.greeting import Greeting, greeting
@@ -209,7 +216,10 @@ class ConductorClient(WorkflowCalls):
         answer = await self._calls.call(replay.FINISH_AND_POLL, target, body)
         if not answer.body:
             return None
-        return _ONE_TASK.decode(answer, self._calls.request(replay.FINISH_AND_POLL, target))
+        try:
+            return TASK(answer.body)
+        except DECODING_FAILURES:
+            return salvaged_task(answer, self._calls.request(replay.FINISH_AND_POLL, target))
 
     async def get_task(self, task_id: str) -> Task:
         """Return a task as the server has it."""

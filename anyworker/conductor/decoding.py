@@ -50,6 +50,8 @@ class ModelDecoder(Generic[T]):
 
 TASKS = msgspec.json.Decoder(list[Task]).decode
 """The fast path of a poll."""
+TASK = msgspec.json.Decoder(Task).decode
+"""The fast path of update-v2."""
 
 
 def salvaged_tasks(answer: Answer, request: Request) -> list[Task]:
@@ -76,6 +78,19 @@ def salvaged_tasks(answer: Answer, request: Request) -> list[Task]:
     for trouble in problems:
         logger.error("%s %s brought a task that cannot be read: %s", request.method, request.path, trouble)
     return tasks
+
+
+def salvaged_task(answer: Answer, request: Request) -> Task:
+    """Return the task of an answer that the fast path refused; it is in progress now.
+
+    Raises:
+        UnexpectedAnswerError: The body is not JSON, or no task.
+    """
+    raw = decode_any(answer, request)
+    try:
+        return _patient_task(raw)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise not_json_error(answer, request, str(error)) from None
 
 
 def _patient_task(raw: object) -> Task:

@@ -10,8 +10,11 @@ import attrs
 
 SERVER_WAIT = 0.1
 """Seconds for which the server looks for a task before it answers that there is none."""
-MOST_UNDER_WAY = 32
-"""Results that may be under way so at once: should all of them miss, as many of the server's threads wait."""
+MOST_UNDER_WAY = 8
+"""Results of a worker that may be under way so at once. Should all miss, as many of the server's
+threads wait."""
+BATCH = 6
+"""Tasks of one poll from which on such polls are better than a request for each, for both sides."""
 _WEIGHT = 0.25
 """Of the latest find in the rate of hits."""
 _LEAST_RATE = 0.5
@@ -33,6 +36,10 @@ class Chaining:
         """Whether the next result is better sent so."""
         return self.rate >= _LEAST_RATE and self.under_way < MOST_UNDER_WAY and self.is_possible
 
+    def filled(self, received: int) -> None:
+        """Take in how many tasks a poll for freed slots has brought."""
+        self.saw(hit=0 < received < BATCH)
+
     def saw(self, *, hit: bool) -> None:
-        """Take in whether a task was there when a slot became free."""
+        """Take in whether it was worth it, or would have been."""
         self.rate += _WEIGHT * (hit - self.rate)

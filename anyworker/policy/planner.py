@@ -183,7 +183,7 @@ class Planner:
         self._failures = 0
         self._failing_until = -math.inf
         if poll.is_fill and self._fill_tells:
-            self.chaining.saw(hit=received > 0)
+            self.chaining.filled(received)
         if received > 0:
             self._hit(now)
             self._is_fill_due = self._is_fill_due or received >= poll.count

@@ -50,7 +50,8 @@ class Execution:
     """Set when they have their answers; None while there is none."""
     is_held: bool = False
     """Whether no heartbeat may be sent, because a result is on its way: the server would mix them up."""
-
+    has_no_successor: bool = False
+    """Whether the server has looked for the next task with its result, and found none."""
     is_interrupted: bool = False
     """Whether the function ran when its call was cancelled."""
     cancelled_at: float | None = None

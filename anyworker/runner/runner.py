@@ -75,14 +75,12 @@ class Runner:
         watch = Watch(client, identity.worker_id, self._reporter, timeout=executor.timeout, draw=draw)
         leases = LeaseReporter(publisher, identity.task_type, identity.worker_id)
         self._keeper = Keeper(client, leases, self._in_hand, watch, extends=extends_leases, draw=draw)
-        self._settlement = Settlement(
+        settlement = self._settlement = Settlement(
             self._in_hand, executor, delivery, self._keeper, reporter=self._reporter, journal=journal
         )
-        self._reclaimer = Reclaimer(client, identity, self._settlement, publisher, draw)
-        self._settlement.successors = Successors(
-            delivery,
-            self._planner,
-            self._slots.places,
+        self._reclaimer = Reclaimer(client, identity, settlement, publisher, draw)
+        settlement.successors = Successors(
+            *(delivery, self._planner, self._slots.places),
             reporter=self._reporter,
             reclaimer=self._reclaimer,
             take_back=self._take_back,
@@ -294,6 +292,8 @@ class Runner:
         self._freed(slot)
 
     def _freed(self, slot: Slot) -> None:
+        is_done = slot.execution is not None and slot.execution.has_no_successor
         self._slots.free_up(slot)
-        self._planner.slot_freed()
+        if not is_done:
+            self._planner.slot_freed()
         self._changed.set()

@@ -112,7 +112,7 @@ class Settlement:
                 is_taken = await self._progress(execution, parcel, outcome)
             elif children and self.successors and self.successors.are_wanted(execution):
                 heartbeats = Heartbeats(self._keeper, execution)
-                is_taken, successor = await self.successors.deliver(parcel, heartbeats, children)
+                is_taken, successor = await self.successors.deliver(execution, parcel, heartbeats, children)
             else:
                 # As `deliver`, of which there would be one more for every result under way.
                 try:

@@ -59,13 +59,14 @@ class Successors:
         return self._planner.may_chain(self._reporter.now())
 
     async def deliver(
-        self, parcel: Parcel, heartbeats: Heartbeats, children: TaskGroup
+        self, execution: Execution, parcel: Parcel, heartbeats: Heartbeats, children: TaskGroup
     ) -> tuple[bool, Task | None]:
         """Send a result that ends a task, by the plain way where this one fails.
 
         Args:
-            parcel: The result.
-            heartbeats: Those of its task.
+            execution: The task.
+            parcel: Its result.
+            heartbeats: Its own.
             children: Where to search for the task that a lost answer may have had.
 
         Returns:
@@ -86,6 +87,7 @@ class Successors:
             if is_open:
                 return await self._delivery.deliver(parcel, heartbeats), None
             return await self._delivery.persist(parcel, failure, heartbeats), None
+        execution.has_no_successor = task is None
         self._reporter.polls.succeeded()
         self._reclaimer.answered(() if task is None else (task,))
         return True, task
