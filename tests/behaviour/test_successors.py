@@ -42,7 +42,7 @@ async def chains(play: Stage, count: int, steps: int = 6) -> list[str]:
 async def test_next_step_of_a_chain_comes_with_the_answer_to_the_last_one(
     function: Callable[..., Any],
 ) -> None:
-    async with stage(Worker("work", function, thread_count=10), inline=True) as play:
+    async with stage(Worker("work", function, thread_count=3), inline=True) as play:
         await finish(play, await chains(play, 30))
         done = 30 * 6
         assert len(play.tap.updates()) == done
@@ -51,6 +51,13 @@ async def test_next_step_of_a_chain_comes_with_the_answer_to_the_last_one(
         await anyio.sleep(0.2)  # the server looks for successors of the last ones for a while
         [runner] = play.fleet._runners
         assert (runner.finished, runner.in_hand) == (done, 0)
+
+
+async def test_polls_that_bring_many_tasks_at_once_are_kept() -> None:
+    async with stage(Worker("work", work, thread_count=30), inline=True) as play:
+        await finish(play, await chains(play, 100, steps=3))
+        assert v2_updates(play) < 0.1 * 300
+        assert len(play.tap.polls()) < 0.3 * 300
 
 
 async def test_task_without_a_successor_does_not_ask_for_one() -> None:
