@@ -38,7 +38,10 @@ class Chaining:
 
     def filled(self, received: int) -> None:
         """Take in how many tasks a poll for freed slots has brought."""
-        self.saw(hit=0 < received < BATCH)
+        if received < BATCH:
+            self.saw(hit=received > 0)
+        else:
+            self.rate = 0.0
 
     def saw(self, *, hit: bool) -> None:
         """Take in whether it was worth it, or would have been."""

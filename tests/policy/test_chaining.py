@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyworker.policy.chaining import MOST_UNDER_WAY, Chaining
+from anyworker.policy.chaining import BATCH, MOST_UNDER_WAY, Chaining
 from anyworker.policy.planner import Planner, PollFailureKind, PollSettings
 from anyworker.policy.rates import Rate
 
@@ -54,6 +54,14 @@ def test_no_more_are_under_way_than_threads_of_a_server_may_wait() -> None:
     subject.under_way = MOST_UNDER_WAY - 1
     assert subject.is_worth_it
     subject.under_way += 1
+    assert not subject.is_worth_it
+
+
+def test_a_poll_that_brings_many_ends_it_at_once() -> None:
+    subject = chaining(*[True] * 20)
+    subject.filled(BATCH - 1)
+    assert subject.is_worth_it
+    subject.filled(BATCH)
     assert not subject.is_worth_it
 
 
