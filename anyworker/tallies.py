@@ -1,19 +1,27 @@
 """What counts polls and tasks without being told by events, which would cost more than the counting."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
 class Tally(Protocol):
     """Counts for one task type."""
 
+    @property
+    def took(self) -> Callable[[float], object]:
+        """Takes the seconds of a call that succeeded."""
+        ...
+
+    @property
+    def put_out(self) -> Callable[[float], object]:
+        """Takes the bytes that its output has as JSON."""
+        ...
+
     def poll_started(self) -> None:
         """Count a poll."""
 
     def poll_completed(self, seconds: float, received: int) -> None:
         """Measure a poll that was answered with so many tasks."""
-
-    def execution_completed(self, seconds: float, size: int) -> None:
-        """Measure a call and its output, so many bytes of JSON."""
 
 
 class TallySource(Protocol):

@@ -1,6 +1,6 @@
 """The listener that counts what a worker's events tell."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -68,10 +68,15 @@ class TypeTally:
         if not received:
             self.empty.value += 1
 
-    def execution_completed(self, seconds: float, size: int) -> None:
-        """Measure a call and its output."""
-        self.succeeded.add(seconds)
-        self.sizes.add(size)
+    @property
+    def took(self) -> Callable[[float], None]:
+        """Takes the seconds of a call that succeeded."""
+        return self.succeeded.take
+
+    @property
+    def put_out(self) -> Callable[[float], None]:
+        """Takes the bytes that its output has as JSON."""
+        return self.sizes.take
 
 
 class _Tallies(dict[str, TypeTally]):
@@ -124,7 +129,8 @@ class MetricsCollector(TaskRunnerEventsListener):
     def on_task_execution_completed(self, event: TaskExecutionCompleted) -> None:
         """Measure an execution and its output."""
         tally = self.tallies[event.task_type]
-        tally.execution_completed(event.duration_ms / 1000, event.output_size_bytes)
+        tally.succeeded.add(event.duration_ms / 1000)
+        tally.sizes.add(event.output_size_bytes)
 
     def on_task_execution_failure(self, event: TaskExecutionFailure) -> None:
         """Measure an execution, and count its exception's class."""

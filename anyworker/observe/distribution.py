@@ -68,13 +68,15 @@ class Distribution:
     a bucket are found together. Any thread may add and look.
     """
 
-    __slots__ = ("_buckets", "_fresh", "_lock", "_total")
+    __slots__ = ("_buckets", "_fresh", "_lock", "_total", "take")
 
     def __init__(self) -> None:
         self._total = 0.0
         self._buckets: dict[int, int] = {}
         self._fresh: list[float] = []
         """Not counted yet."""
+        self.take = self._fresh.append
+        """Takes one measurement for a fifth of what `add` costs; something has to `look` once in a while."""
         self._lock = threading.Lock()
 
     def add(self, value: float) -> None:

@@ -69,13 +69,14 @@ class Counting:
         """Tell what does not change: how the server is reached, and the workers' options."""
 
     async def beat(self) -> None:
-        """Measure again and again how late the event loop is."""
+        """Measure again and again how late the event loop is; sum up what has come in since."""
         lag = self.ledger.distribution(catalog.LOOP_LAG)
         while True:
             self._turned()
             due = anyio.current_time() + BEAT_SECONDS
             await anyio.sleep_until(due)
             lag.add(max(0.0, anyio.current_time() - due))
+            self.ledger.distributions()
 
     def _turned(self) -> None:
         """Take note that the event loop turns."""

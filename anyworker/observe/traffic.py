@@ -1,12 +1,12 @@
 """An exchange that measures the requests it carries."""
 
-import time
+from collections.abc import Callable
+from time import perf_counter
 
 import httpx
 
 from anyworker.conductor.exchange import Answer, Exchange, Timeouts
 from anyworker.observe import catalog
-from anyworker.observe.distribution import Distribution
 from anyworker.observe.ledger import Ledger
 from anyworker.observe.routes import route
 
@@ -27,7 +27,7 @@ class MeasuredExchange:
         self._inner = inner
         self._ledger = ledger
         self._prefix = prefix
-        self._known: dict[tuple[bytes, bytes, int | str], Distribution] = {}
+        self._known: dict[tuple[bytes, bytes, int | str], Callable[[float], None]] = {}
         self.keep_time = inner.keep_time
         self.aclose = inner.aclose
 
@@ -35,7 +35,7 @@ class MeasuredExchange:
         self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
     ) -> Answer:
         """Send a request."""
-        began = time.perf_counter()
+        began = perf_counter()
         status: int | str = "cancelled"
         try:
             answer = await self._inner.exchange(method, target, headers, body, timeouts)
@@ -45,15 +45,15 @@ class MeasuredExchange:
             raise
         finally:
             key = (method, target, status)
-            (self._known.get(key) or self._distribution(key)).add(time.perf_counter() - began)
+            (self._known.get(key) or self._taker(key))(perf_counter() - began)
         return answer
 
-    def _distribution(self, key: tuple[bytes, bytes, int | str]) -> Distribution:
+    def _taker(self, key: tuple[bytes, bytes, int | str]) -> Callable[[float], None]:
         if len(self._known) >= _MANY:
             self._known.clear()
         method, target, status = key
         path = target.partition(b"?")[0].decode("ascii")
         uri = route(path.removeprefix(self._prefix))
         found = self._ledger.distribution(catalog.REQUEST_TIME, method.decode("ascii"), uri, str(status))
-        self._known[key] = found
-        return found
+        self._known[key] = found.take
+        return found.take

@@ -51,7 +51,8 @@ class Reporter:
         self._poll_failures = Streak()
         self.polls = PollHistory()
         """How polling has gone."""
-        self._tally = publisher.tallies.tally(task_type)
+        self._tally = tally = publisher.tallies.tally(task_type)
+        self._measured = None if tally is None else (tally.took, tally.put_out)
         self._hears_poll_started = publisher.hears(PollStarted)
         self._hears_poll_completed = publisher.hears(PollCompleted)
         self._hears_started = publisher.hears(TaskExecutionStarted)
@@ -203,8 +204,10 @@ class Reporter:
 
     def _completed(self, execution: Execution, parcel: Parcel) -> None:
         seconds, size = self.now() - execution.started, output_size(parcel.result, parcel.body)
-        if self._tally is not None:
-            self._tally.execution_completed(seconds, size)
+        if self._measured is not None:
+            took, put_out = self._measured
+            took(seconds)
+            put_out(size)
         if not self._hears_completed:
             return
         task = execution.draft.task
