@@ -1,5 +1,6 @@
 """Tell listeners how far a fleet is, and its workers."""
 
+import logging
 from typing import Literal
 
 from anyworker.events import (
@@ -11,6 +12,8 @@ from anyworker.events import (
     WorkerStopped,
 )
 from anyworker.runner.runner import Runner
+
+logger = logging.getLogger(__name__)
 
 
 class FleetReporter:
@@ -70,8 +73,13 @@ class FleetReporter:
             )
 
     def stopped(self, runner: Runner) -> None:
-        """A worker has ended."""
+        """A worker has ended, and with it what failed until then."""
         self._running.discard(runner)
+        task_type = runner.identity.task_type
+        if failed := runner.polls.failures.ended():
+            logger.info("Polling %s ended without an answer to its last %d polls", task_type, failed)
+        if failed := runner.delivery.failures.ended():
+            logger.info("Results of %s were not accepted to the end, %d attempts failed", task_type, failed)
         if self._publisher.hears(WorkerStopped):
             identity = runner.identity
             self._publisher.publish(

@@ -15,6 +15,9 @@ _LOWEST = -1000
 """Their bucket, below all others."""
 _MOST_FRESH = 1000
 
+_RATE_SLICES = 2
+"""Slices that a rate is of, beside the one that has begun."""
+
 
 def bucket_of(value: float) -> int:
     """Return the bucket in which a value falls; zero, and what is less, has one for itself."""
@@ -137,6 +140,17 @@ class Window:
             for bucket, count in each.items():
                 merged[bucket] = merged.get(bucket, 0) + count
         return merged
+
+    def rate(self, now: float, since: float) -> float:
+        """Return how many measurements came in each second of the last minute or so.
+
+        Args:
+            now: As for `add`.
+            since: When measuring began: a window that reaches back further is cut there.
+        """
+        first = max(self._forget(now) - _RATE_SLICES, int(since // self._width))
+        count = sum(sum(buckets.values()) for slice_, buckets in self._slices.items() if slice_ >= first)
+        return count / max(now - max(first * self._width, since), 1.0)
 
     def _forget(self, now: float) -> int:
         current = int(now // self._width)

@@ -176,6 +176,15 @@ class Account:
         with self._lock:
             return dict(self._counts)
 
+    def rates(self, metric: Metric, now: float, since: float) -> dict[Labels, float]:
+        """Return how often each second something was measured lately, by labels; see `Window.rate`."""
+        with self._lock:
+            return {
+                labels: each.window.rate(now, since)
+                for (name, labels), each in self._measured.items()
+                if name == metric.name
+            }
+
     def measured(self, now: float) -> dict[Key, tuple[Measured, dict[int, int]]]:
         """Return all distributions, each with the buckets of its last minutes."""
         with self._lock:

@@ -84,6 +84,7 @@ class StatusPage:
         self._report = report
         self._about = about
         self._ui_url = ui_url
+        self._began = time.monotonic()
         self._streams = threading.Semaphore(MOST_STREAMS)
 
     def page(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -109,31 +110,18 @@ class StatusPage:
     def status(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer with the status once."""
         start_response("200 OK", [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
-        return [json.dumps(self.snapshot({}, None), indent=2).encode() + b"\n"]
+        return [json.dumps(self.snapshot(), indent=2).encode() + b"\n"]
 
     def _stream(self) -> Iterator[bytes]:
-        totals: dict[str, int] = {}
-        looked: float | None = None
         try:
             while True:
-                now = time.monotonic()
-                status = self.snapshot(totals, None if looked is None else now - looked)
-                totals, looked = (
-                    {row["task_type"]: row["done"] + row["failed"] for row in status["workers"]},
-                    now,
-                )
-                yield b"data: " + json.dumps(status).encode() + b"\n\n"
+                yield b"data: " + json.dumps(self.snapshot()).encode() + b"\n\n"
                 threading.Event().wait(REFRESH_SECONDS)
         finally:
             self._streams.release()
 
-    def snapshot(self, before: dict[str, int], seconds: float | None) -> dict[str, Any]:
-        """Return all that the page shows.
-
-        Args:
-            before: How many tasks of each type were finished when it was looked at last.
-            seconds: How long ago that was, None for never.
-        """
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that the page shows."""
         fleet, report = self._report()
         now = datetime.now(UTC).timestamp()
         executions = self._executions()
@@ -150,7 +138,7 @@ class StatusPage:
             ],
             "workers": [
                 {"is_of_all_domains": types[rows[0].task_type] > 1}
-                | self._worker(rows, executions.get(rows[0].task_type, _Executions()), before, seconds, now)
+                | self._worker(rows, executions.get(rows[0].task_type, _Executions()), now)
                 for rows in groups
             ],
             "processes": [
@@ -184,17 +172,18 @@ class StatusPage:
 
     def _executions(self) -> dict[str, "_Executions"]:
         found: dict[str, _Executions] = {}
-        for (name, labels), (measured, recent) in self._account.measured(time.monotonic()).items():
+        now = time.monotonic()
+        for (name, labels), (measured, recent) in self._account.measured(now).items():
             if name == catalog.EXECUTE_TIME.name:
                 found.setdefault(labels[0], _Executions()).add(labels[1], measured.count, recent)
+        for labels, rate in self._account.rates(catalog.EXECUTE_TIME, now, self._began).items():
+            found.setdefault(labels[0], _Executions()).rate += rate
         return found
 
     def _worker(
         self,
         rows: Sequence[WorkerView],
         executions: "_Executions",
-        before: dict[str, int],
-        seconds: float | None,
         now: float,
     ) -> dict[str, Any]:
         """Return one line for the same worker in all processes."""
@@ -202,7 +191,6 @@ class StatusPage:
         p50, p95 = quantiles(executions.recent, (0.5, 0.95)) if executions.recent else (None, None)
         failing = [row for row in rows if row.failing_since is not None]
         polls = [row.last_poll for row in rows if row.last_poll is not None]
-        more = executions.done + executions.failed - before.get(first.task_type, 0)
         return {
             "task_type": first.task_type,
             "domain": first.domain,
@@ -213,7 +201,7 @@ class StatusPage:
             "in_hand": sum(row.in_hand for row in rows),
             "done": executions.done,
             "failed": executions.failed,
-            "rate": None if not seconds else more / seconds,
+            "rate": executions.rate,
             "p50": p50,
             "p95": p95,
             "is_paused": all(row.is_paused for row in rows),
@@ -245,6 +233,8 @@ class _Executions:
 
     done: int = 0
     failed: int = 0
+    rate: float = 0.0
+    """Of both together, in each second of the last minute or so."""
     recent: dict[int, int] = attrs.field(factory=dict)
 
     def add(self, status: str, count: int, recent: dict[int, int]) -> None:

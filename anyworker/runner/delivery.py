@@ -91,7 +91,8 @@ class Delivery:
         self._delays = tuple(delays)
         self._random = random
         self._hurry = anyio.Event()
-        self._failures = Streak()
+        self.failures = Streak()
+        """Attempts in a row."""
         self.attempts = self.failed_attempts = 0
         """How often a result was sent from here, and how often that failed."""
         self.undelivered = 0
@@ -110,7 +111,7 @@ class Delivery:
         """
         self.attempts += 1
         sent = self._client.send_result(parcel.body, is_terminal=parcel.is_terminal)
-        return self._watched(sent) if self._failures.count and not parcel.is_replacement else sent
+        return self._watched(sent) if self.failures.count and not parcel.is_replacement else sent
 
     def attempt_v2(self, parcel: Parcel) -> Awaitable[Task | None]:
         """Send a result that ends a task, and return the next one if there is one.
@@ -120,12 +121,12 @@ class Delivery:
         """
         self.attempts += 1
         sent = self._client.send_result_v2(parcel.body)
-        return self._watched(sent) if self._failures.count else sent
+        return self._watched(sent) if self.failures.count else sent
 
     async def _watched(self, sent: Awaitable[T]) -> T:
         """Wait until a result is accepted, which ends a streak of failures."""
         answer = await sent
-        if count := self._failures.ended():
+        if count := self.failures.ended():
             logger.info("Results of %s are accepted again after %d failed attempts", self._task_type, count)
         return answer
 
@@ -271,7 +272,7 @@ class Delivery:
     def _tell(self, parcel: Parcel, error: ConductorError) -> None:
         """Count a failure; log the first of a streak."""
         self.failed_attempts += 1
-        if self._failures.failed((type(error), error.status)):
+        if self.failures.failed((type(error), error.status)):
             logger.warning(
                 "Results of %s are not accepted, the first of task %s: %s",
                 self._task_type,

@@ -21,7 +21,6 @@ from anyworker.events import (
 from anyworker.events.kinds import identity_of, made
 from anyworker.logs import fields_of
 from anyworker.policy.outcome import Dropped, HandedBack, Outcome, Sent, to_result
-from anyworker.policy.streaks import Streak
 from anyworker.runner.in_hand import Execution
 from anyworker.runner.parcel import Parcel, cause_of
 from anyworker.runner.polls.polling import PollHistory
@@ -48,7 +47,6 @@ class Reporter:
         """Tells the loop time."""
         self._task_type = task_type
         self._worker_id = worker_id
-        self._poll_failures = Streak()
         self.polls = PollHistory()
         """How polling has gone."""
         self._tally = tally = publisher.tallies.tally(task_type)
@@ -71,7 +69,7 @@ class Reporter:
     def poll_completed(self, duration: float, received: int) -> None:
         """A poll was answered after so many seconds; it may end a streak of failures."""
         self.polls.succeeded()
-        if failures := self._poll_failures.ended():
+        if failures := self.polls.failures.ended():
             logger.info("Polling %s works again after %d failed polls", self._task_type, failures)
         if self._tally is not None:
             self._tally.poll_completed(duration, received)
@@ -88,8 +86,8 @@ class Reporter:
     def poll_failed(self, duration: float, error: ConductorError) -> None:
         """A poll failed after so many seconds; a streak of one failure is logged at its start and its end."""
         self.polls.failed(error)
-        before = self._poll_failures.count
-        if self._poll_failures.failed((type(error), error.status)):
+        before = self.polls.failures.count
+        if self.polls.failures.failed((type(error), error.status)):
             level = logging.ERROR if isinstance(error, UnexpectedAnswerError) else logging.WARNING
             since = f", otherwise than the {before} polls before" if before else ""
             logger.log(level, "Polling %s fails%s, going on with backoff: %s", self._task_type, since, error)

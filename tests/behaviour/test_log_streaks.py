@@ -55,6 +55,36 @@ async def test_failing_polls_are_two_lines(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.virtual_time
+async def test_failing_polls_are_two_lines_also_where_the_worker_ends_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    trouble = Trouble("/api/tasks/poll/")
+    trouble.status = 503
+    async with stage(Worker("work", lambda: 1), hook=trouble, inline=True):
+        await anyio.sleep(300)
+    _, last = lines(caplog, "Polling work")
+    assert last == f"INFO Polling work ended without an answer to its last {trouble.times} polls"
+
+
+@pytest.mark.virtual_time
+async def test_results_never_accepted_are_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    trouble = Trouble("/api/tasks")
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        return await trouble(request) if is_update(request) else None
+
+    async with stage(Worker("work", lambda: 1), hook=hook, inline=True) as play:
+        await play.define("work")
+        trouble.status = 500
+        await play.start()
+        await anyio.sleep(15)
+    _, last = lines(caplog, "Results of work")
+    assert last == f"INFO Results of work were not accepted to the end, {trouble.times} attempts failed"
+
+
+@pytest.mark.virtual_time
 async def test_another_failure_in_a_streak_is_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "anyworker")
     trouble = Trouble("/api/tasks/poll/")

@@ -114,6 +114,7 @@ def test_page_shows_what_the_api_says_and_follows_it(page: "Page", workers: Proc
     until(lambda: row(page, "workers", "nap")[2:5] == ["1 of 7", "3", "0"])
     told = next(each for each in status(port_url(workers))["workers"] if each["task_type"] == "nap")
     assert (told["in_hand"], told["slots"], told["done"], told["failed"]) == (1, 7, 3, 0)
+    assert 0 < told["rate"] <= 3
     task = server.task(long)
     until(lambda: row(page, "tasks", task["taskId"])[1:4] == ["nap", long, "1"])
     link = page.locator("#tasks a").first

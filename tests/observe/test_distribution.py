@@ -108,3 +108,15 @@ def test_window_holds_what_is_younger_than_its_length_and_nothing_much_older(
     now = timed[-1][0] if timed else 0.0
     held = sum(window.buckets(now).values())
     assert sum(at > now - 300 for at, _ in timed) <= held <= sum(at > now - 331 for at, _ in timed)
+
+
+def test_rate_is_of_the_last_minute_and_not_of_the_time_before_the_start() -> None:
+    window = Window(300, 10)
+    for second in range(1000, 1020):
+        window.add({0: 5}, second)
+    assert math.isclose(window.rate(1020, since=1000), 5.0)
+    for second in range(1020, 1400):
+        window.add({0: 10}, second)
+    assert math.isclose(window.rate(1400, since=1000), 10.0)
+    assert window.rate(1600, since=1000) == 0
+    assert Window().rate(5, since=5) == 0

@@ -96,14 +96,17 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep leases until cancelled."""
-        async with anyio.create_task_group() as extensions:
-            while True:
-                while (now := anyio.current_time()) < self._wakes_at:
-                    with anyio.CancelScope(deadline=self._wakes_at):
-                        await self._woken.wait()
-                    self._woken = anyio.Event()
-                    self.wakeups += 1
-                self._look_through(now, extensions)
+        try:
+            async with anyio.create_task_group() as extensions:
+                while True:
+                    while (now := anyio.current_time()) < self._wakes_at:
+                        with anyio.CancelScope(deadline=self._wakes_at):
+                            await self._woken.wait()
+                        self._woken = anyio.Event()
+                        self.wakeups += 1
+                    self._look_through(now, extensions)
+        finally:
+            self._reporter.look_through(())
 
     def _look_through(self, now: float, extensions: anyio.abc.TaskGroup) -> None:
         due: list[tuple[float, Execution, Lease]] = []

@@ -9,6 +9,7 @@ import attrs
 from anyworker.conductor.models import Task
 from anyworker.errors import AuthorizationError, ConductorError, TransportError
 from anyworker.policy.planner import Poll, PollFailureKind
+from anyworker.policy.streaks import Streak
 from anyworker.runner.delivery import ResultClient
 from anyworker.runner.polls.searching import SearchClient
 from anyworker.runner.polls.slots import Slot
@@ -63,6 +64,8 @@ class PollHistory:
     """Why the last poll failed, None where it did not."""
     backs_off_until: float | None = None
     """Epoch seconds before which nothing is polled for that reason."""
+    failures: Streak = attrs.field(factory=Streak)
+    """Those in a row."""
 
     def succeeded(self) -> None:
         """Note an answer."""
