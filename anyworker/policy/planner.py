@@ -15,6 +15,7 @@ import attrs
 from anyworker.option_table import FIRST_POLL_TIMEOUT
 from anyworker.policy.backoff import authorization_delay, empty_poll_delay, error_delay
 from anyworker.policy.chaining import Chaining
+from anyworker.policy.congestion import BOUND
 from anyworker.policy.rates import Rate, RateLimit
 
 LARGEST_BATCH = 64
@@ -32,13 +33,19 @@ class Poll:
     is_fill: bool
     """Whether it takes what is queued now, without waiting."""
     withheld: float = 0.0
-    """Seconds for which the server might have held it, were places not scarce."""
+    """Seconds for which the server might have held it, were places or permits not scarce."""
 
     def fitted(self, count: int, *, may_wait: bool) -> "Poll":
         """Return the same for so many tasks, and without a wait at the server where it may not wait."""
         if self.timeout and not may_wait:
             return attrs.evolve(self, count=count, timeout=0.0, withheld=self.timeout)
         return self if count == self.count else attrs.evolve(self, count=count)
+
+    def shortened(self, wait: float) -> "Poll":
+        """Return the same with so long a wait at the server; 0 stands for none, and a pause in its place."""
+        if wait == self.timeout:
+            return self
+        return attrs.evolve(self, timeout=wait, withheld=0.0 if wait else BOUND)
 
 
 @attrs.frozen

@@ -57,6 +57,7 @@ class Poller:
     def hasten(self) -> None:
         """Wait for answers no longer than a server in good health needs, and for places no more."""
         self._slots.leave()
+        self._slots.places.permits.leave(self)
         for poll in self._polls:
             poll.hasten()
         self._reclaimer.hasten()
@@ -67,13 +68,38 @@ class Poller:
             if self._slots.places.are_limited:
                 are_scarce = await self._slots.place(under_way.slots)
                 under_way.poll = under_way.poll.fitted(len(under_way.slots), may_wait=not are_scarce)
-            if under_way.slots and not (self._planner.is_draining or self._planner.is_paused):
-                await self._send(under_way, children)
-            else:
+            if not under_way.slots or not self._is_polling:
                 self._planner.polled(under_way.poll, 0, anyio.current_time())
+            elif under_way.poll.timeout:
+                await self._wait_at_server(under_way, children)
+            else:
+                await self._send(under_way, children)
         finally:
             for slot in under_way.slots:
                 self._slots.free_up(slot)
+
+    @property
+    def _is_polling(self) -> bool:
+        return not (self._planner.is_draining or self._planner.is_paused)
+
+    async def _wait_at_server(self, under_way: PollUnderWay, children: TaskGroup) -> None:
+        """Send a poll that waits at the server once it has a permit for that."""
+        permits = self._slots.places.permits
+        if not permits.take_nowait() and not await permits.take(self):
+            self._planner.polled(under_way.poll, 0, anyio.current_time())
+            return
+        under_way.sent = anyio.current_time()
+        has_answer = False
+        try:
+            if self._is_polling:
+                under_way.poll = under_way.poll.shortened(permits.wait(under_way.poll.timeout))
+                await self._send(under_way, children)
+                has_answer = not self._planner.failures
+            else:
+                self._planner.polled(under_way.poll, 0, anyio.current_time())
+        finally:
+            now = anyio.current_time()
+            permits.give_back(under_way.sent, under_way.poll.timeout, now, has_answer=has_answer)
 
     async def _send(self, under_way: PollUnderWay, children: TaskGroup) -> None:
         poll, identity = under_way.poll, self._identity

@@ -3,6 +3,7 @@
 import anyio
 
 from anyworker.policy.shares import Shares, Wish
+from anyworker.runner.polls.permits import Permits
 
 
 class Places:
@@ -16,6 +17,8 @@ class Places:
     """
 
     def __init__(self, total: int | None = None, workers: int = 1) -> None:
+        self.permits = Permits(workers)
+        """For polls that wait at the server."""
         self._shares = None if total is None else Shares(total, workers)
         self._turns: dict[Wish, anyio.Event] = {}
 
