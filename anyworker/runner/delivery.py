@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import anyio
 
@@ -13,6 +13,7 @@ from anyworker.logs import fields_of_result
 from anyworker.policy.backoff import update_delay
 from anyworker.policy.replay import Standing, ending, standing
 from anyworker.policy.streaks import Streak
+from anyworker.runner.needs import Heartbeats, ResultClient
 from anyworker.runner.outbox.outbox import Outbox
 from anyworker.runner.outbox.storage import StoredResult, stored_result
 from anyworker.runner.parcel import Parcel
@@ -25,38 +26,6 @@ T = TypeVar("T")
 
 LAST_PAUSE = 1.0
 """Seconds before the last attempt where the first one fails in the end: a server may be back at once."""
-
-
-class ResultClient(Protocol):
-    """What delivery needs of the client."""
-
-    def send_result(self, body: bytes, *, is_terminal: bool) -> Awaitable[object]:
-        """Send an encoded result."""
-        ...
-
-    def send_result_v2(self, body: bytes) -> Awaitable[Task | None]:
-        """Send an encoded result that ends a task, and take the next one if there is one."""
-        ...
-
-    async def add_log(self, task_id: str, text: str) -> None:
-        """Append a line to a task's log."""
-        ...
-
-    async def get_task(self, task_id: str) -> Task:
-        """Return the task as the server has it."""
-        ...
-
-
-class Heartbeats(Protocol):
-    """What keeps the lease of a task whose result waits for its next attempt."""
-
-    async def hold(self) -> None:
-        """Send none until `release`; return when the one under way has its answer."""
-        ...
-
-    def release(self) -> None:
-        """Go on with them."""
-        ...
 
 
 class Delivery:

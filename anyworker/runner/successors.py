@@ -8,8 +8,9 @@ from anyworker.conductor.models import Task
 from anyworker.errors import ConductorError, MethodNotAllowedError, UnexpectedAnswerError
 from anyworker.policy.chaining import SERVER_WAIT
 from anyworker.policy.planner import Planner
-from anyworker.runner.delivery import Delivery, Heartbeats
+from anyworker.runner.delivery import Delivery
 from anyworker.runner.in_hand import Execution
+from anyworker.runner.needs import Heartbeats
 from anyworker.runner.parcel import Parcel
 from anyworker.runner.polls.places import Places
 from anyworker.runner.polls.reclaiming import Reclaimer, Take

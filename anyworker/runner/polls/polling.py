@@ -10,7 +10,7 @@ from anyworker.conductor.models import Task
 from anyworker.errors import AuthorizationError, ConductorError, TransportError
 from anyworker.policy.planner import Poll, PollFailureKind
 from anyworker.policy.streaks import Streak
-from anyworker.runner.delivery import ResultClient
+from anyworker.runner.needs import ResultClient
 from anyworker.runner.polls.searching import SearchClient
 from anyworker.runner.polls.slots import Slot
 
