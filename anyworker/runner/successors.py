@@ -86,6 +86,7 @@ class Successors:
             self._planner.chained(self._reporter.now(), hit=task is not None if has_answer else None)
         if not has_answer:
             if is_open:
+                self._delivery.failed_attempts += 1
                 return await self._delivery.deliver(parcel, heartbeats), None
             return await self._delivery.persist(parcel, failure, heartbeats), None
         execution.has_no_successor = task is None

@@ -15,6 +15,7 @@ ROUTES = {
     r"/tasks/poll/batch/[^/]+": "/tasks/poll/batch/{taskType}",
     r"/tasks": "/tasks",
     r"/tasks/search-v2": "/tasks/search-v2",
+    r"/tasks/update-v2": "/tasks/update-v2",
     r"/tasks/[^/]+": "/tasks/{taskId}",
 }
 
@@ -61,6 +62,8 @@ class Script:
     heartbeats: Counter[str] = attrs.field(factory=Counter)
     attempts: Counter[str] = attrs.field(factory=Counter)
     """Attempts to send a result, by the task's name."""
+    chained_in_vain: int = 0
+    """Attempts beside those, which asked for the next task as well and failed."""
     given: dict[str, Step] = attrs.field(factory=dict)
     holders: dict[str, str] = attrs.field(factory=dict)
     """The worker id that has each of them."""
@@ -90,7 +93,7 @@ class Script:
             self.given[step.name], self.holders[step.name] = step, worker_id
             yield step.as_json(worker_id)
 
-    def update(self, body: dict[str, Any]) -> int:
+    def update(self, body: dict[str, Any], *, is_chained: bool) -> int:
         with self.lock:
             name = body["taskId"]
             step = self.given[name]
@@ -98,6 +101,9 @@ class Script:
                 self.heartbeats[step.task_type] += 1
                 return 200
             number = self.attempts[name]
+            if is_chained and number < len(step.answers):
+                self.chained_in_vain += 1
+                return 503
             self.attempts[name] += 1
             if number < len(step.answers):
                 return step.answers[number]
@@ -126,7 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._answer("/tasks", self.server.script.update(body), b"{}")
+        path = self.path.removeprefix("/api")
+        status = self.server.script.update(body, is_chained=path.endswith("/update-v2"))
+        # What asks for the next task gets none.
+        self._answer(path, status, b"" if path.endswith("/update-v2") and status == 200 else b"{}")
 
     def _answer(self, path: str, status: int, body: bytes) -> None:
         route = next(route for pattern, route in ROUTES.items() if re.fullmatch(pattern, path))
