@@ -5,6 +5,7 @@ import click
 import anyworker
 from anyworker.cli.developing import dev
 from anyworker.cli.looking import config, doctor, list_workers, schema
+from anyworker.cli.measuring import bench
 from anyworker.cli.outbox import outbox
 from anyworker.cli.running import run
 from anyworker.cli.steering import quiet
@@ -16,5 +17,5 @@ def main() -> None:
     """Run workers for Conductor."""
 
 
-for command in (run, dev, quiet, list_workers, schema, config, doctor, outbox):
+for command in (run, dev, quiet, list_workers, schema, config, doctor, outbox, bench):
     main.add_command(command)

@@ -48,6 +48,10 @@ class WorkflowCalls(ABC):
         """Return a task definition as the wire has it, with the fields that no model here knows."""
         return await self._read(_FIELDS, _task_def_path(name))
 
+    async def delete_task_def(self, name: str) -> None:
+        """Remove a task definition; a server answers 500 where there is none."""
+        await self._write(replay.REMOVE, _task_def_path(name))
+
     async def save_schemas(self, schemas: Sequence[SchemaDef]) -> None:
         """Put schemas into the server's registry, each replacing its version.
 
@@ -75,6 +79,11 @@ class WorkflowCalls(ABC):
         """
         query = {"overwrite": overwrite}
         await self._write(replay.CREATE, "/metadata/workflow", query, body=encode(definition))
+
+    async def delete_workflow_def(self, name: str, version: int) -> None:
+        """Remove one version of a workflow definition; a server answers 500 where there is none."""
+        path = f"/metadata/workflow/{segment(name, 'workflow name')}/{version}"
+        await self._write(replay.REMOVE, path)
 
     async def get_workflow_def(self, name: str, version: int | None = None) -> WorkflowDef:
         """Return a workflow definition, without a version the latest."""

@@ -14,6 +14,7 @@ ROUTES = (
     "/metadata/taskdefs/{taskType}",
     "/metadata/workflow",
     "/metadata/workflow/{name}",
+    "/metadata/workflow/{name}/{version}",
     "/workflow",
     "/workflow/decide/{workflowId}",
     "/workflow/{workflowId}",

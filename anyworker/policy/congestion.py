@@ -34,6 +34,11 @@ class Congestion:
         self._halved = -math.inf
         self._grows_from = -math.inf
 
+    @property
+    def are_scarce(self) -> bool:
+        """Whether there are fewer than workers."""
+        return self.permits < self._workers
+
     def wait(self, wanted: float) -> float:
         """Return the seconds for which a poll may wait, so that others get their turn; 0 for not at all.
 

@@ -71,7 +71,8 @@ class Permits:
     def give_back(self, sent: float, wait: float, now: float, *, has_answer: bool) -> None:
         """Give back the permit of a poll that was sent, was to wait so many seconds, and has ended now."""
         if self._congestion.ended(sent, wait, now, has_answer=has_answer):
-            logger.warning(
+            logger.log(
+                logging.WARNING if self._congestion.are_scarce else logging.DEBUG,
                 "The server took %.1f s for a poll that was to wait %.1f s there: too many requests wait at "
                 "it. At most %d polls of this process wait at once from now on",
                 *(now - sent, wait, self._congestion.permits),
