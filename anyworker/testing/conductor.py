@@ -200,9 +200,7 @@ class Conductor:
             TimeoutError: It goes on; the message tells what has happened so far.
         """
         name, own = self._prepared(workflow, input or {})
-        if workers is None:
-            workers = [] if own else registered_workers()
-        chosen = [*own, *workers]
+        chosen = list(workers) if workers is not None else own or registered_workers()
         if not chosen:
             return await self.result(self.start(name, input), timeout=timeout)
         async with self.workers(*chosen):

@@ -54,6 +54,9 @@ async def test_next_step_of_a_chain_comes_with_the_answer_to_the_last_one(
 
 
 async def test_polls_that_bring_many_tasks_at_once_are_kept() -> None:
+    async def work() -> None:
+        await anyio.sleep(1)  # so that all slots become free together
+
     async with stage(Worker("work", work, thread_count=30), inline=True) as play:
         await finish(play, await chains(play, 100, steps=3))
         assert v2_updates(play) < 0.1 * 300
