@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
