@@ -24,7 +24,8 @@ class Outage(httpx.AsyncBaseTransport):
         self.is_on = True
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.is_on and request.method == "POST" and request.url.path.endswith("/tasks"):
+        is_result = request.method == "POST" and request.url.path.endswith(("/tasks", "/tasks/update-v2"))
+        if self.is_on and is_result:
             message = "lost"
             raise httpx.ConnectError(message)
         return await self.inner.handle_async_request(request)
