@@ -323,7 +323,7 @@ async def test_task_in_progress_is_called_again_with_its_output_and_a_higher_pol
         (2, {"progress": 1}),
         (3, {"progress": 2}),
     ]
-    assert calls[1][2] - calls[0][2] >= 30
+    assert calls[1][2] - calls[0][2] >= 29.99  # the server counts in milliseconds
     assert workflow.output == {"done": 1}
 
 
