@@ -1,6 +1,7 @@
 """What every endpoint needs: the token, its renewal, errors of ours, and paths that a URL can hold."""
 
 from collections.abc import Mapping
+from time import perf_counter
 from urllib.parse import quote
 
 import attrs
@@ -55,10 +56,18 @@ class Calls:
                 await checkpoint_if_cancelled()
             except RuntimeError:
                 pass  # without an event loop, as plain tests ask, nobody can be cancelled
-        # As `Wire.send`, of which there would be one more for every request under way.
+        # As `Wire.send` with `Wire.attempt`, of which there would be one more for every request under way.
+        traffic = wire.traffic
+        began = 0.0 if traffic is None else perf_counter()
         try:
             answer = await wire.exchange.exchange(operation.method, target, headers, body, limits)
-        except httpx.RequestError as failure:
+            if traffic is not None:
+                traffic.took(operation.method, target, answer.status, perf_counter() - began)
+        except BaseException as failure:
+            if traffic is not None:
+                traffic.failed(operation.method, target, failure, perf_counter() - began)
+            if not isinstance(failure, httpx.RequestError):
+                raise
             answer = await wire.recover(failure, operation, target, headers, body=body, timeouts=limits)
         if answer.status in {401, 403} and (newer := await self.authentication.successor(grant)):
             headers = newer.headers + content_type if body else newer.headers

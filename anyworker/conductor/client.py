@@ -21,7 +21,7 @@ from anyworker.conductor.decoding import (
     salvaged_tasks,
 )
 from anyworker.conductor.encoding import encode
-from anyworker.conductor.exchange import Exchange
+from anyworker.conductor.exchange import Exchange, Traffic
 from anyworker.conductor.greeting import Greeting, greeting
 from anyworker.conductor.models import PollData, Task, TaskExecLog, TaskResult
 from anyworker.conductor.summaries import TaskIdPage, TaskPage
@@ -60,7 +60,7 @@ class ConductorClient(WorkflowCalls):
     Args:
         configuration: Which server, and how to reach it; by default from the environment.
         exchange: Carries the requests instead of what the configuration says; left open at the end.
-        around: Makes, of what carries the requests and the path of the API's URL, what they go through.
+        traffic: Makes, of the path of the API's URL, what hears of all requests.
         publisher: Hears of tokens.
     """
 
@@ -69,12 +69,12 @@ class ConductorClient(WorkflowCalls):
         configuration: Configuration | None = None,
         *,
         exchange: Exchange | None = None,
-        around: Callable[[Exchange, str], Exchange] | None = None,
+        traffic: Callable[[str], Traffic] | None = None,
         publisher: Publisher | None = None,
     ) -> None:
         self.configuration = Configuration() if configuration is None else configuration
         self._given = exchange
-        self._around = around
+        self._traffic = traffic
         self._publisher = publisher
         self._exchange: Exchange | None = None
         self._opened: Calls | None = None
@@ -89,9 +89,8 @@ class ConductorClient(WorkflowCalls):
         if exchange is None:
             exchange = self._exchange = await open_exchange(configuration)
         api = api_url(configuration)
-        if self._around is not None:
-            exchange = self._around(exchange, api.prefix)
-        wire = Wire(exchange, api, self._timeouts)
+        traffic = None if self._traffic is None else self._traffic(api.prefix)
+        wire = Wire(exchange, api, self._timeouts, traffic)
         headers = header_lines(configuration.headers)
         fetch = token_fetcher(configuration, wire, headers)
         ttl = configuration.auth_token_ttl_min * 60.0

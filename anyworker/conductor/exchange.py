@@ -38,6 +38,23 @@ class Answer:
         return None
 
 
+class Traffic(Protocol):
+    """Hears of every request once it is over, also of one that brought no answer."""
+
+    def took(self, method: bytes, target: bytes, status: int, seconds: float) -> None:
+        """A request took so many seconds.
+
+        Args:
+            method: Upper case.
+            target: Path and query.
+            status: The answer's.
+            seconds: From its start to its whole answer.
+        """
+
+    def failed(self, method: bytes, target: bytes, cause: BaseException, seconds: float) -> None:
+        """A request brought no answer within so many seconds, or nobody waits for it any more."""
+
+
 class Exchange(Protocol):
     """Send one request and return its whole answer.
 

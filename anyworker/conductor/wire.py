@@ -1,6 +1,7 @@
 """One request and its answer, whatever its status: repeats where that is safe, errors of ours."""
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any, cast
 
 import anyio.to_thread
@@ -8,7 +9,7 @@ import attrs
 import httpx
 
 from anyworker.conductor.answers import ApiUrl, Request, transport_error
-from anyworker.conductor.exchange import Answer, Exchange, Timeouts
+from anyworker.conductor.exchange import Answer, Exchange, Timeouts, Traffic
 from anyworker.conductor.foreign import ForeignExchange
 from anyworker.conductor.http1 import Http1Transport
 from anyworker.conductor.replay import Operation
@@ -30,6 +31,8 @@ class Wire:
     exchange: Exchange
     api: ApiUrl
     timeouts: Timeouts
+    traffic: Traffic | None = None
+    """Hears of all requests."""
 
     async def send(
         self,
@@ -49,7 +52,7 @@ class Wire:
         """
         limits = timeouts or self.timeouts
         try:
-            return await self.exchange.exchange(operation.method, target, headers, body, limits)
+            return await self.attempt(operation, target, headers, body, limits)
         except httpx.RequestError as failure:
             return await self.recover(failure, operation, target, headers, body=body, timeouts=limits)
 
@@ -70,10 +73,30 @@ class Wire:
         """
         if isinstance(failure, _DISCONNECTS) and operation.may_repeat:
             try:
-                return await self.exchange.exchange(operation.method, target, headers, body, timeouts)
+                return await self.attempt(operation, target, headers, body, timeouts)
             except httpx.RequestError as again:
                 failure = again
         raise transport_error(failure, self.request(operation, target)) from failure
+
+    async def attempt(
+        self, operation: Operation, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
+    ) -> Answer:
+        """Send a request once.
+
+        Raises:
+            httpx.RequestError: No usable answer.
+        """
+        traffic = self.traffic
+        if traffic is None:
+            return await self.exchange.exchange(operation.method, target, headers, body, timeouts)
+        began = perf_counter()
+        try:
+            answer = await self.exchange.exchange(operation.method, target, headers, body, timeouts)
+        except BaseException as failure:
+            traffic.failed(operation.method, target, failure, perf_counter() - began)
+            raise
+        traffic.took(operation.method, target, answer.status, perf_counter() - began)
+        return answer
 
     def target(self, path: str) -> bytes:
         """Return what a request line has for a path below the API's URL."""

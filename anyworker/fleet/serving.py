@@ -109,7 +109,7 @@ async def serving(
     async with (
         metrics.exposed() if metrics else contextlib.nullcontext(),
         ConductorClient(
-            configuration, around=metrics.around if metrics else None, publisher=publisher
+            configuration, traffic=metrics.traffic if metrics else None, publisher=publisher
         ) as client,
         forwarding(resolved),
         hosting() as host,

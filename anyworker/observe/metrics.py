@@ -12,7 +12,6 @@ import anyio
 import anyio.to_thread
 
 from anyworker.checks import shown_url
-from anyworker.conductor.exchange import Exchange
 from anyworker.configuration import Configuration
 from anyworker.events import Listener
 from anyworker.observe import catalog
@@ -25,7 +24,7 @@ from anyworker.observe.probes import BEAT_SECONDS, Probes
 from anyworker.observe.settings import MetricsSettings
 from anyworker.observe.status import About, StatusPage, settings_of
 from anyworker.observe.textfile import textfile
-from anyworker.observe.traffic import MeasuredExchange
+from anyworker.observe.traffic import MeasuredTraffic
 from anyworker.options import ResolvedWorker
 from anyworker.tallies import Tally
 
@@ -52,14 +51,13 @@ class Counting:
         """Return what counts for a task type, None where a listener of the user's does."""
         return None if self._quick is None else self._quick.tallies[task_type]
 
-    def around(self, exchange: Exchange, prefix: str) -> Exchange:
-        """Return an exchange that is measured.
+    def traffic(self, prefix: str) -> MeasuredTraffic:
+        """Return what measures requests.
 
         Args:
-            exchange: Carries the requests.
             prefix: The path of the API's URL.
         """
-        return MeasuredExchange(exchange, self.ledger, prefix)
+        return MeasuredTraffic(self.ledger, prefix)
 
     def watch(self, fleet: Callable[[], FleetView], watchdog: float | None = None) -> None:
         """Take over what the workers of this process count themselves."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from anyworker.conductor.exchange import Exchange
+from anyworker.conductor.exchange import Traffic
 from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.events import Listener
@@ -34,8 +34,8 @@ class Meter(Protocol):
         """Return what counts for a task type without being told by events, None where a listener does."""
         ...
 
-    def around(self, exchange: Exchange, prefix: str) -> Exchange:
-        """Return an exchange that is measured."""
+    def traffic(self, prefix: str) -> Traffic:
+        """Return what measures the requests to an API below a path."""
         ...
 
     def watch(

@@ -1,11 +1,9 @@
-"""An exchange that measures the requests it carries."""
+"""How long requests take, by their route."""
 
 from collections.abc import Callable
-from time import perf_counter
 
 import httpx
 
-from anyworker.conductor.exchange import Answer, Exchange, Timeouts
 from anyworker.observe import catalog
 from anyworker.observe.ledger import Ledger
 from anyworker.observe.routes import route
@@ -14,39 +12,28 @@ _MANY = 2000
 """Targets whose routes are remembered: those with ids are new each time."""
 
 
-class MeasuredExchange:
-    """Carry requests by another exchange, and measure each.
+class MeasuredTraffic:
+    """Measure every request.
 
     Args:
-        inner: Carries them.
         ledger: Where the measurements go.
         prefix: The path of the API's URL.
     """
 
-    def __init__(self, inner: Exchange, ledger: Ledger, prefix: str) -> None:
-        self._inner = inner
+    def __init__(self, ledger: Ledger, prefix: str) -> None:
         self._ledger = ledger
         self._prefix = prefix
         self._known: dict[tuple[bytes, bytes, int | str], Callable[[float], None]] = {}
-        self.keep_time = inner.keep_time
-        self.aclose = inner.aclose
 
-    async def exchange(
-        self, method: bytes, target: bytes, headers: bytes, body: bytes, timeouts: Timeouts
-    ) -> Answer:
-        """Send a request."""
-        began = perf_counter()
-        status: int | str = "cancelled"
-        try:
-            answer = await self._inner.exchange(method, target, headers, body, timeouts)
-            status = answer.status
-        except httpx.RequestError:
-            status = "error"
-            raise
-        finally:
-            key = (method, target, status)
-            (self._known.get(key) or self._taker(key))(perf_counter() - began)
-        return answer
+    def took(self, method: bytes, target: bytes, status: int | str, seconds: float) -> None:
+        """A request was answered with a status after so many seconds."""
+        key = (method, target, status)
+        (self._known.get(key) or self._taker(key))(seconds)
+
+    def failed(self, method: bytes, target: bytes, cause: BaseException, seconds: float) -> None:
+        """A request was given up after so many seconds; its status says why."""
+        status = "error" if isinstance(cause, httpx.RequestError) else "cancelled"
+        self.took(method, target, status, seconds)
 
     def _taker(self, key: tuple[bytes, bytes, int | str]) -> Callable[[float], None]:
         if len(self._known) >= _MANY:
