@@ -161,6 +161,11 @@ class Authentication:
             )
         return grant
 
+    def ended(self) -> None:
+        """Nobody needs a token any more: tell the end of a streak of failures."""
+        if count := self._renewals.ended():
+            logger.info("The token was not renewed to the end, %d attempts failed", count)
+
     def _tell_failure(self, failure: ConductorError, delay: float) -> None:
         if self._publisher.hears(TokenRefreshFailure):
             self._publisher.publish(

@@ -101,6 +101,8 @@ class ConductorClient(WorkflowCalls):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._opened is not None:
+            self._opened.authentication.ended()
         self._opened = None
         if self._exchange is not None:
             with anyio.CancelScope(shield=True, deadline=anyio.current_time() + CLOSE_TIMEOUT):

@@ -61,3 +61,5 @@ def textfile(path: Path, exposition: Exposition, interval: float) -> Iterator[No
         ended.set()
         thread.join()
         write()
+        if count := failures.ended():
+            logger.info("Metrics were not written to %s to the end, %d attempts failed", path, count)

@@ -103,11 +103,14 @@ class Registrar:
         failed when it was tried in vain for some minutes, or at once where the server refused it.
         """
         rounds = 0
-        while self._pending:
-            rounds += 1
-            retry_after = await self._round(is_last_hope=rounds >= ATTEMPTS)
-            if self._pending:
-                await anyio.sleep(error_delay(rounds, self._draw(), retry_after))
+        try:
+            while self._pending:
+                rounds += 1
+                retry_after = await self._round(is_last_hope=rounds >= ATTEMPTS)
+                if self._pending:
+                    await anyio.sleep(error_delay(rounds, self._draw(), retry_after))
+        finally:
+            self._stopped()
 
     async def _round(self, *, is_last_hope: bool) -> float | None:
         """Try what is pending; return how long the server wants to be left alone."""
@@ -229,6 +232,13 @@ class Registrar:
                     has_schema_registry=self._has_registry,
                 )
             )
+
+    def _stopped(self) -> None:
+        """Tell the end of what was told to have failed and is not tried any more."""
+        for pending in self._pending:
+            if pending.is_given_up and pending.failures:
+                text = "Task definition %r was not registered to the end, %d attempts failed"
+                logger.info(text, pending.declared.task_type, pending.failures)
 
     def _failed(self, pending: _Pending, error: Exception) -> None:
         if pending.is_given_up:

@@ -1,6 +1,9 @@
 """A streak of one failure is one line at its start and one at its end, however long it is."""
 
 import logging
+import shutil
+import threading
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -8,9 +11,12 @@ import httpx
 import pytest
 from stage import is_update, stage
 
-from anyworker import Worker
+from anyworker import AuthenticationSettings, Worker
 from anyworker.conductor.auth import Authentication
 from anyworker.errors import TransportError
+from anyworker.observe.exposition import Exposition
+from anyworker.observe.ledger import Ledger
+from anyworker.observe.textfile import textfile
 
 
 class Trouble:
@@ -201,3 +207,61 @@ async def test_token_that_cannot_be_renewed_is_two_lines(caplog: pytest.LogCaptu
     first, last = lines(caplog, "token")
     assert first.startswith("WARNING The token is not renewed, and used as long as it is good: ")
     assert last == f"INFO The token is renewed after {sum(attempts)} failed attempts"
+
+
+@pytest.mark.virtual_time
+async def test_registration_in_vain_to_the_end_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    trouble = Trouble("/api/metadata/")
+    trouble.status = 503
+    async with stage(Worker("work", lambda: 1, register_task_def=True), hook=trouble, inline=True):
+        await anyio.sleep(1200)
+    first, last = lines(caplog, "Task definition 'work'")
+    assert first.startswith("WARNING Task definition 'work' not registered, its worker polls all the same: ")
+    assert (
+        last == f"INFO Task definition 'work' was not registered to the end, {trouble.times} attempts failed"
+    )
+
+
+@pytest.mark.virtual_time
+async def test_token_never_renewed_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    trouble = Trouble("/api/token")
+    settings = {
+        "authentication_settings": AuthenticationSettings("key", "secret"),
+        "auth_token_ttl_min": 60.0,
+    }
+
+    async def hook(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.startswith("/api/token"):
+            return None
+        return await trouble(request) or httpx.Response(200, json={"token": "abc"})
+
+    async with stage(Worker("work", lambda: 1), hook=hook, inline=True, configuration=settings):
+        await anyio.sleep(5)
+        trouble.status = 500
+        await anyio.sleep(3600 - 30)
+    first, last = lines(caplog, "token")
+    assert first.startswith("WARNING The token is not renewed, and used as long as it is good: ")
+    assert last == f"INFO The token was not renewed to the end, {trouble.times} attempts failed"
+
+
+@pytest.mark.parametrize("is_mended", [True, False])
+def test_metrics_that_cannot_be_written_are_two_lines(
+    is_mended: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "anyworker")
+    file = tmp_path / "metrics" / "metrics.prom"
+    told = threading.Event()
+    caplog.handler.addFilter(lambda record: told.set() or True)
+    with textfile(file, Exposition(Ledger()), 0.01):
+        shutil.rmtree(file.parent)
+        assert told.wait(10)
+        if is_mended:
+            file.parent.mkdir()
+    first, last = lines(caplog, "Metrics")
+    assert first.startswith(f"ERROR Metrics cannot be written to {file}: ")
+    ending = (
+        "Metrics are written to %s again after" if is_mended else "Metrics were not written to %s to the end"
+    )
+    assert last.startswith(f"INFO {ending % file}")
