@@ -131,13 +131,19 @@ def test_variables_are_ones_that_are_read() -> None:
         assert name == "CONDUCTOR_SERVER_URL" or option in PROPERTIES, name
 
 
-@pytest.mark.parametrize("server_kind", ["dev", pytest.param("real", marks=pytest.mark.real_server)])
-def test_scaling_reads_the_length_of_the_queue(server_kind: str, request: pytest.FixtureRequest) -> None:
-    """As KEDA does: GET the URL, take the number at the place."""
-    if server_kind == "dev":
-        client = request.getfixturevalue("server")
-    else:
-        client = Server(request.getfixturevalue("conductor_url"))
+def test_scaling_reads_the_length_of_the_queue(server: Server) -> None:
+    scaling_reads_the_length_of_the_queue(server)
+
+
+@pytest.mark.real_server
+def test_scaling_reads_the_length_of_a_real_servers_queue(conductor_url: str) -> None:
+    client = Server(conductor_url)
+    with client.http:
+        scaling_reads_the_length_of_the_queue(client)
+
+
+def scaling_reads_the_length_of_the_queue(server: Server) -> None:
+    """Do as KEDA does: GET the URL, take the number at the place."""
     scaled = manifest("ScaledObject", "keda.yaml")["spec"]
     assert 0 <= scaled["minReplicaCount"] < scaled["maxReplicaCount"]
     [trigger] = scaled["triggers"]
@@ -147,13 +153,12 @@ def test_scaling_reads_the_length_of_the_queue(server_kind: str, request: pytest
 
     def asked() -> int:
         path = told["url"].removeprefix(manifest("ConfigMap")["data"]["CONDUCTOR_SERVER_URL"])
-        number: int = client.http.get(path).raise_for_status().json()[told["valueLocation"]]
+        number: int = server.http.get(path).raise_for_status().json()[told["valueLocation"]]
         return number
 
-    with client.http:
-        before = asked()
-        client.start("greet")
-        assert asked() == before + 1
+    before = asked()
+    server.start("greet")
+    assert asked() == before + 1
 
 
 @pytest.fixture(scope="module")
