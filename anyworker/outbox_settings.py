@@ -11,7 +11,6 @@ from anyworker.configuration import Configuration
 from anyworker.errors import ConfigurationError
 from anyworker.option_kinds import shown
 
-OutboxChoice: TypeAlias = "str | os.PathLike[str] | OutboxSettings | None"
 PATH_VARIABLE = "CONDUCTOR_OUTBOX"
 WRITE_AHEAD_VARIABLE = "CONDUCTOR_OUTBOX_WRITE_AHEAD"
 MAX_DEATHS_VARIABLE = "CONDUCTOR_OUTBOX_MAX_DEATHS"
@@ -90,6 +89,9 @@ class OutboxSettings:
         return attrs.evolve(
             base, **{name: value for name, (value, _) in said(environ, configuration).items()}
         )
+
+
+OutboxChoice: TypeAlias = str | os.PathLike[str] | OutboxSettings | None
 
 
 def said(environ: Mapping[str, str], configuration: Configuration | None) -> dict[str, tuple[Any, str]]:
