@@ -6,6 +6,7 @@ import anyworker
 from anyworker.cli.developing import dev
 from anyworker.cli.looking import config, doctor, list_workers, schema
 from anyworker.cli.measuring import bench
+from anyworker.cli.migrating import migrate
 from anyworker.cli.outbox import outbox
 from anyworker.cli.running import run
 from anyworker.cli.steering import quiet
@@ -17,5 +18,5 @@ def main() -> None:
     """Run workers for Conductor."""
 
 
-for command in (run, dev, quiet, list_workers, schema, config, doctor, outbox, bench):
+for command in (run, dev, quiet, list_workers, schema, config, doctor, outbox, bench, migrate):
     main.add_command(command)
