@@ -29,6 +29,8 @@ def kill(path: Path, *tasks: Task, times: int = 1) -> None:
         hands = [Hand.of(task, server=URL, owner=owner, now=0.0, limit=3) for task in tasks]
         file.apply([partial(enter_all, hands=hands)])
         file.apply([burying(owner, 5.0, "was killed by signal 11")])
+        assert file._connection is not None
+        file._connection.close()  # not the file itself, which would take its hands back
 
 
 async def hush(play: Stage) -> None:

@@ -208,7 +208,12 @@ class Shared(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, LEASE_SECONDS / 3, LEASE_SECONDS + 1]))
     def wait(self, seconds: float) -> None:
-        self.now += seconds
+        """Both are heard of meanwhile: what a silent one has ahead may be replayed."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + LEASE_SECONDS / 3)
+            for file in self.files.values():
+                file.beat(self.now)
 
     @rule(who=st.sampled_from("ab"))
     def die(self, who: str) -> None:
@@ -250,6 +255,7 @@ class Shared(RuleBasedStateMachine):
         self.files[who].apply([removing(self.keys[task] for task in found)])
         for task in found:
             del self.expected[task]
+        self.files["ab".replace(who, "")].beat(self.now)
 
 
 TestShared = settings(deadline=None, max_examples=30, stateful_step_count=20)(Shared).TestCase

@@ -16,6 +16,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MANY_DIGITS = re.compile(rb"(?<![0-9.])[0-9.]{%d}" % (LONGEST_NUMBER + 1))
 """A number that is too long, unless it is text."""
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _encode = msgspec.json.Encoder().encode
@@ -41,6 +42,8 @@ def decode(body: bytes) -> Any:
     Raises:
         RequestRefused: 500, with the server's message.
     """
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise _too_deep()
     try:
         value = _decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -54,6 +57,18 @@ def decode(body: bytes) -> Any:
     if len(body) > MAX_STRING:
         _check_strings(value)
     return value
+
+
+def _depth(body: bytes) -> int:
+    """Return how deep a text nests; how much of it an interpreter can follow varies."""
+    deepest = depth = 0
+    for found in _STRING_OR_BRACKET.finditer(body):
+        if found[0] in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found[0] in b"}]":
+            depth -= 1
+    return deepest
 
 
 def parse_error(detail: str) -> RequestRefused:
