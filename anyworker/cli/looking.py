@@ -19,6 +19,12 @@ from anyworker.cli import sharing
 def list_workers(targets: Sequence[str], path: str | None, *, as_json: bool) -> None:
     """List the workers that modules or files declare: function, place, options that are not the defaults.
 
+    \b
+    Exit status:
+      0  printed
+      2  the command line is wrong
+      3  the settings or the workers' code are
+
     Example: anyworker list my_app.workers
     """
     from anyworker import inspection  # noqa: PLC0415 - it brings what `run` needs, which `--help` need not wait for
@@ -42,6 +48,12 @@ def list_workers(targets: Sequence[str], path: str | None, *, as_json: bool) -> 
 def schema(targets: Sequence[str], path: str | None) -> None:
     """Print, as JSON, the schemas and the task definition of each worker, as registration sends them.
 
+    \b
+    Exit status:
+      0  printed
+      2  the command line is wrong
+      3  the settings or the workers' code are
+
     Example: anyworker schema my_app.workers
     """
     from anyworker import inspection  # noqa: PLC0415 - as above
@@ -62,6 +74,12 @@ def config(targets: Sequence[str], path: str | None, *, as_json: bool) -> None:
 
     The environment wins over the settings file, the file over the code. Secrets are masked. Without modules,
     here or in the file, the workers' options are those that hold for all of them.
+
+    \b
+    Exit status:
+      0  printed
+      2  the command line is wrong
+      3  the settings or the workers' code are
 
     Example: anyworker config my_app.workers --config deploy/anyworker.toml
     """

@@ -1,7 +1,6 @@
 """The command that measures a server."""
 
 import json
-import sys
 from functools import partial
 
 import anyio
@@ -41,8 +40,8 @@ def bench(path: str | None, tasks: int, thread_count: int, backend: str, *, as_j
     configuration = sharing.configured(sharing.read_file(path))
     name, options = sharing.event_loop(backend)
     expected = tasks + max(tasks // 10, 10) + max(tasks // 50, 2) * 5 * STEPS
-    with click.progressbar(length=expected, label="Tasks", file=sys.stderr) as bar:
-        work = partial(measure, configuration, tasks=tasks, thread_count=thread_count, told=bar.update)
+    with sharing.progress("Tasks", expected) as told:
+        work = partial(measure, configuration, tasks=tasks, thread_count=thread_count, told=told)
         try:
             figures = anyio.run(work, backend=name, backend_options=options)
         except* ConductorError as errors:

@@ -28,6 +28,7 @@ def _place(command: F) -> F:
         "--path",
         "given",
         metavar="FILE",
+        type=click.Path(),
         help="The outbox; by default CONDUCTOR_OUTBOX, or that of the settings file.",
     )
     return path(sharing.config(command))
@@ -35,7 +36,10 @@ def _place(command: F) -> F:
 
 @click.group()
 def outbox() -> None:
-    """Look into the file of an outbox: results that could not be delivered, and what became of them."""
+    """Look into the file of an outbox: results that could not be delivered, and what became of them.
+
+    Example: anyworker outbox list --path /var/lib/app/results.db
+    """
 
 
 @outbox.command("list")
@@ -49,6 +53,12 @@ def list_results(given: str | None, path: str | None, state: str | None, *, as_j
     ahead    a process makes the first attempts to send it
     waiting  is sent again in the background
     refused  the server will never take it; the line below says why
+
+    \b
+    Exit status:
+      0  printed
+      2  the command line is wrong
+      3  the settings are, or the file cannot be used
 
     Example: anyworker outbox list --state refused
     """
@@ -77,6 +87,12 @@ def list_results(given: str | None, path: str | None, state: str | None, *, as_j
 def show(given: str | None, path: str | None, key: int) -> None:
     """Print one result as JSON, with all that it holds.
 
+    \b
+    Exit status:
+      0  printed
+      2  the command line is wrong
+      3  the settings are, or the file cannot be used
+
     Example: anyworker outbox show 17
     """
     from anyworker.runner.outbox.listing import existing, whole  # noqa: PLC0415 - as above
@@ -100,6 +116,8 @@ def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
     Exit status:
       0  nothing waits any more, or another process sees to it
       1  something could not be sent
+      2  the command line is wrong
+      3  the settings are, or the file cannot be used
 
     Example: anyworker outbox replay
     """
@@ -110,7 +128,9 @@ def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
         with existing(place) as file:
             _check(file, keys)
             file.apply([reviving(keys)])
-        is_ours = anyio.run(_replay, place, configuration)
+            count = len(file.ask(partial(listing, state="waiting")))
+        with sharing.progress("Results", count) as told:
+            is_ours = anyio.run(_replay, place, configuration, told)
         with existing(place) as file:
             left = file.ask(listing)
     waiting = [row for row in left if row["state"] == "waiting"]
@@ -134,6 +154,12 @@ def purge(
 ) -> None:
     """Delete refused results, or those with the given IDs.
 
+    \b
+    Exit status:
+      0  deleted
+      2  the command line is wrong
+      3  the settings are, or the file cannot be used
+
     Example: anyworker outbox purge --older-than 7
     """
     from anyworker.runner.outbox.listing import Purge, days_before, existing  # noqa: PLC0415 - as above
@@ -147,7 +173,22 @@ def purge(
     click.echo(f"{sum(counts)} results deleted.")
 
 
-async def _replay(path: str, configuration: "Configuration") -> bool:
+class _Progress:
+    """Hears of results that are settled."""
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self._told = told
+
+    def on_result_replayed(self, event: object) -> None:
+        """The server took one."""
+        self._told(1)
+
+    def on_result_refused(self, event: object) -> None:
+        """The server will never take one."""
+        self._told(1)
+
+
+async def _replay(path: str, configuration: "Configuration", told: Callable[[int], None]) -> bool:
     from random import random  # noqa: PLC0415 - as above
 
     from anyworker.conductor.client import ConductorClient  # noqa: PLC0415 - as above
@@ -158,7 +199,7 @@ async def _replay(path: str, configuration: "Configuration") -> bool:
     from anyworker.runner.threads import thread_runner  # noqa: PLC0415 - as above
 
     async with ConductorClient(configuration) as client:
-        box = Outbox(client, Publisher(), OutboxSettings(path), draw=random)
+        box = Outbox(client, Publisher([_Progress(told)]), OutboxSettings(path), draw=random)
         server = configuration.server_api_url
         await box.open(server=server, owner=process_worker_id(), run_sync=thread_runner())
         try:

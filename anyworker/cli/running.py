@@ -66,6 +66,14 @@ def run(
     The server is CONDUCTOR_SERVER_URL, by default http://localhost:8080/api. What is not on the command line
     may be in a settings file: the modules, the server, all options; `anyworker config` shows what holds.
 
+    \b
+    Exit status:
+      0        everything was handed over
+      2        the command line is wrong
+      3        could not start; the log names every problem
+      4        a result could not be delivered, or a thread could not be stopped
+      128 + n  forced by signal n, the third
+
     Example: anyworker run my_app.workers billing/workers.py --backend trio
     """
     from anyworker.run_settings import choose  # noqa: PLC0415 - `--help` need not wait for it

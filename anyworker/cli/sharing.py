@@ -3,11 +3,13 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 import anyworker
 from anyworker.fleet.conventions import EXIT_COULD_NOT_START
@@ -20,12 +22,20 @@ if TYPE_CHECKING:
 Backend = Literal["asyncio", "trio"]
 LogFormat = Literal["console", "json"]
 
-required_targets = click.argument("targets", nargs=-1, required=True, metavar="MODULE_OR_FILE...")
-targets = click.argument("targets", nargs=-1, metavar="[MODULE_OR_FILE]...")
+
+def _files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+required_targets = click.argument(
+    "targets", nargs=-1, required=True, metavar="MODULE_OR_FILE...", shell_complete=_files
+)
+targets = click.argument("targets", nargs=-1, metavar="[MODULE_OR_FILE]...", shell_complete=_files)
 config = click.option(
     "--config",
     "path",
     metavar="FILE",
+    shell_complete=_files,
     help="The settings file. By default anyworker.toml, or pyproject.toml with [tool.anyworker], in the "
     "working directory.",
 )
@@ -112,6 +122,16 @@ def found_workers(
 
     with refusing():
         return inspection.load_workers(modules, configuration)
+
+
+@contextlib.contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """Show on standard error, where that is a terminal, how many are done; yields what is told of it."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def event_loop(backend: str) -> tuple[Backend, dict[str, Any]]:

@@ -21,7 +21,13 @@ def quiet(path: Path) -> None:
     """Let running workers take no more tasks; what they run goes on.
 
     For a hook that runs before a container is stopped: the workers stay until they are told to end, and are
-    no longer ready meanwhile. SIGUSR2 lets them poll again. The exit status is 1 if no process is there.
+    no longer ready meanwhile. SIGUSR2 lets them poll again.
+
+    \b
+    Exit status:
+      0  told
+      1  no process is there
+      2  the command line is wrong
 
     Example: anyworker quiet --pid-file /run/anyworker.pid
     """
