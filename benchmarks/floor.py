@@ -35,7 +35,7 @@ POLL = b"GET /api/tasks/poll/batch/greet?workerid=%b&count=%%d&timeout=0 HTTP/1.
 UPDATE = b"POST /api/tasks HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %%d\r\n\r\n%%b"
 RESULT = (
     b'{"taskId":"%%b","workflowInstanceId":"%%b","workerId":"%b","status":"COMPLETED",'
-    b'"outputData":{"result":"Ada"}}'
+    b'"outputData":{"result":"%b"}}'
 )
 
 
@@ -92,7 +92,8 @@ class Exchanges:
         worker_id = b"vm-benchmark-12345-0123abcd"
         self._poll = POLL % (worker_id, headers)
         self._update = UPDATE % headers
-        self._result = RESULT % worker_id
+        self._result = RESULT % (worker_id, b"A" * settings.payload)
+        self._seconds = settings.io_ms / 1000
 
     async def run_slot(self) -> None:
         """Poll and update until there is nothing left to poll."""
@@ -105,6 +106,8 @@ class Exchanges:
                 ready += IDS.findall(await connection.exchange(self._poll % count))
             # Not empty: nothing was awaited since a poll brought some.
             workflow_id, task_id = ready.pop()
+            if self._seconds:
+                await anyio.sleep(self._seconds)
             tick()
             result = self._result % (task_id, workflow_id)
             await connection.exchange(self._update % (len(result), result))

@@ -18,6 +18,10 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
 }
 
 
+PAYLOAD = 3
+"""Characters of a task's input and output, unless more are asked for."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """One measurement; a dataclass, because the official SDK's interpreter has no attrs."""
@@ -34,6 +38,10 @@ class Settings:
     """Tasks measured."""
     tasks_per_poll: float = 1.0
     """For the floor."""
+    io_ms: float = 0.0
+    """Milliseconds that each task waits."""
+    payload: int = PAYLOAD
+    """Characters of a task's input and output."""
     turns: int = 0
     """Of an empty loop that each task goes through, to slow it down."""
 
@@ -83,6 +91,8 @@ def settings_of_command_line(description: str | None) -> Settings:
     parser.add_argument("--warm-up", type=int, default=500)
     parser.add_argument("--tasks", type=int, default=5000)
     parser.add_argument("--tasks-per-poll", type=float, default=1.0)
+    parser.add_argument("--io-ms", type=float, default=0.0)
+    parser.add_argument("--payload", type=int, default=PAYLOAD)
     parser.add_argument("--turns", type=int, default=0)
     parser.add_argument("--core", type=int)
     given = vars(parser.parse_args())

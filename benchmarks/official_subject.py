@@ -6,6 +6,7 @@ It needs an interpreter with ``conductor-python``. The CPU time is that of the p
 runs the worker; those beside it, its parent among them, are left out. It logs nothing below a warning.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -27,13 +28,21 @@ class Subject:
     def __init__(self, settings: Settings, told: Path) -> None:
         self._meter = Meter(settings)
         self._told = told
+        self._seconds = settings.io_ms / 1000
 
     async def greet_async(self, name: str) -> str:
-        """Count, and return the name."""
-        return self.greet(name)
+        """Wait, count, and return the name."""
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
+        return self._counted(name)
 
     def greet(self, name: str) -> str:
-        """Count, and return the name."""
+        """Wait, count, and return the name."""
+        if self._seconds:
+            threading.Event().wait(self._seconds)
+        return self._counted(name)
+
+    def _counted(self, name: str) -> str:
         if self._meter.tick():
             unfinished = self._told.with_suffix(".part")
             unfinished.write_text(json.dumps(self._meter.figures()))
@@ -55,7 +64,7 @@ def main() -> None:
             while not told.exists():
                 threading.Event().wait(0.05)
             # The last results are on their way.
-            threading.Event().wait(1)
+            threading.Event().wait(1 + settings.slots / 100)
         sys.stdout.write(told.read_text() + "\n")
 
 

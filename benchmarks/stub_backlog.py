@@ -101,8 +101,10 @@ class Backlog:
         self._task_type = b""
         self.refill(0)
 
-    def refill(self, tasks: int) -> None:
-        """Forget everything and begin with so many tasks."""
+    def refill(self, tasks: int, payload: int = 3) -> None:
+        """Forget everything and begin with so many tasks, each with an input of so many characters."""
+        self._templates.clear()
+        self._name = b"A" * payload
         self._left = tasks
         self._out: set[bytes] = set()
         self._done: set[bytes] = set()
@@ -139,6 +141,7 @@ class Backlog:
         template = self._templates.get((task_type, worker_id))
         if template is None:
             template = TASK_TEXT.replace(b"%", b"%%").replace(b"TASK_TYPE", task_type)
+            template = template.replace(b'"Ada"', b'"%b"' % self._name)
             template = template.replace(b"WORKER_ID", worker_id)
             template = template.replace(b"WORKFLOW_ID", b"%b").replace(b"TASK_ID", b"%b")
             self._templates[task_type, worker_id] = template

@@ -5,7 +5,8 @@
 It prints its port. Bodies and heads are those that Conductor 3.32 was seen to send, two definitions to a
 task, 2.1 KB, chunked. The backlog begins empty.
 
-    POST /backlog/5000                         forget everything, 5000 new tasks; -1: no end of them
+    POST /backlog/5000/3                       forget everything, 5000 new tasks, -1: no end of them, each
+                                               with an input of 3 characters
     GET  /stats                                what happened since, as JSON (see `stub_backlog.Backlog.stats`)
     GET  /api/tasks/poll/batch/TYPE?count=&timeout=    takes tasks; waits only while there are none
     POST /api/tasks                            takes a result
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
         elif path == b"/stats":
             self._send(b"Content-Type: application/json\r\n", json.dumps(self._backlog.stats()).encode())
         elif path.startswith(b"/backlog/"):
-            self._backlog.refill(int(path.rpartition(b"/")[2]))
+            self._backlog.refill(*map(int, path.split(b"/")[2:]))
             self._send(b"Content-Type: text/plain\r\n", b"")
             while self._waiting and not self._backlog.is_empty:
                 self._waiting.popleft().tasks_came()

@@ -6,6 +6,8 @@ The backlog must hold exactly the tasks that are asked for; `bench_task.py` sees
 `floor.py` prints.
 """
 
+import threading
+
 import anyio
 import anyio.from_thread
 from meter import Meter, Settings, main
@@ -16,9 +18,11 @@ import anyworker
 def worker_of(settings: Settings, meter: Meter, is_done: anyio.Event) -> anyworker.Worker:
     """Return a worker that converts one argument, counts, and returns it."""
 
-    turns = [None] * settings.turns
+    turns, seconds = [None] * settings.turns, settings.io_ms / 1000
 
     async def greet_async(name: str) -> str:
+        if seconds:
+            await anyio.sleep(seconds)
         if meter.tick():
             is_done.set()
         for _ in turns:
@@ -26,6 +30,8 @@ def worker_of(settings: Settings, meter: Meter, is_done: anyio.Event) -> anywork
         return name
 
     def greet(name: str) -> str:
+        if seconds:
+            threading.Event().wait(seconds)
         if meter.tick():
             anyio.from_thread.run_sync(is_done.set)
         return name

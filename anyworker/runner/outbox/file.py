@@ -174,9 +174,10 @@ class OutboxFile:
             _remove(connection, [owner for owner, life in owners if is_dead(owner, life)])
             self._appear(connection, now)
             connection.execute(
-                "INSERT INTO lease VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET holder = ?1, until = ?2"
-                " WHERE holder = ?1 OR until < ?3 OR until > ?2",
-                (self.owner, now + LEASE_SECONDS, now),
+                "INSERT INTO lease VALUES (1, :us, :end)"
+                " ON CONFLICT (one) DO UPDATE SET holder = :us, until = :end"
+                " WHERE holder = :us OR until < :now OR until > :end",
+                {"us": self.owner, "end": now + LEASE_SECONDS, "now": now},
             )
             [holder] = connection.execute("SELECT holder FROM lease").fetchone()
             if holder != self.owner:

@@ -172,9 +172,9 @@ def bury(connection: sqlite3.Connection, owner: str, *, died: float | None = Non
     connection.execute(
         "INSERT OR REPLACE INTO deaths (workflow_id, reference, server, owner, task_id, begun, died, how)"
         " SELECT workflow_id, reference, server, owner, task_id, begun,"
-        " max(begun, coalesce(?2, (SELECT seen FROM owners WHERE owner = ?1), begun)), ?3"
-        " FROM hands WHERE owner = ?1",
-        (owner, died, how),
+        " max(begun, coalesce(:died, (SELECT seen FROM owners WHERE owner = :owner), begun)), :how"
+        " FROM hands WHERE owner = :owner",
+        {"owner": owner, "died": died, "how": how},
     )
     connection.execute("DELETE FROM hands WHERE owner = ?", (owner,))
 

@@ -74,8 +74,8 @@ def stored_tasks(path: str | os.PathLike[str], task_ids: Iterable[str]) -> set[s
 def listing(connection: sqlite3.Connection, state: str | None = None) -> list[dict[str, Any]]:
     """Return all results but for their bodies, the oldest first."""
     rows = connection.execute(
-        f"SELECT {_SUMMARY} FROM results WHERE ?1 IS NULL OR state = ?1 ORDER BY id",  # noqa: S608 - constants
-        (state,),
+        f"SELECT {_SUMMARY} FROM results WHERE :state IS NULL OR state = :state ORDER BY id",  # noqa: S608 - constants
+        {"state": state},
     )
     return [dict(row) for row in rows]
 
