@@ -1,12 +1,13 @@
 """Measure what metrics cost: CPU microseconds per task with all of them on, less those with none.
 
-    python benchmarks/bench_metrics.py [--pairs 100] [--backend asyncio] [--processes 3] [--json FILE]
+    python benchmarks/bench_metrics.py [--pairs 40] [--backend asyncio] [--processes 3] [--json FILE]
 
-In each process two fleets, one with metrics and one without, take turns of some hundred tasks: see
-`metrics_subject.py`. Turns are that short because the speed of a machine with neighbours changes always, and
-in one process because two processes differ by more than what is looked for. With three processes each
-tells what it counts to this one after every turn, a few times as often as a fleet does; what taking it in
-costs here is added. The stub server has a core of its own.
+In each process two fleets, one with metrics and one without, take turns of two thousand tasks, less than a
+second: see `metrics_subject.py`. Turns are that short because the speed of a machine with neighbours changes
+always, and in one process because two processes differ by more than what is looked for. With three
+processes, which share a core, a turn takes about the second after which a fleet's processes tell what they
+counted: each tells this one after every turn, and what taking it in costs here is added. The stub server has
+a core of its own.
 
 The table has the median over the turns, and as cost the median of the differences of turns that stood next
 to each other, with its quartiles.
@@ -34,7 +35,7 @@ from anyworker.observe.ledger import Account
 
 MOST_US = 6.0
 PROCESSES = (1, 3)
-TASKS = 400
+TASKS = 2000
 PATIENCE = 600.0
 
 
@@ -118,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--mode", action="append", choices=MODES)
     parser.add_argument("--processes", action="append", type=int)
