@@ -47,4 +47,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, backend=sys.argv[1] if len(sys.argv) > 1 else "asyncio")
+    anyio.run(main, backend="trio" if "trio" in sys.argv[1:] else "asyncio")

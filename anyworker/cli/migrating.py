@@ -53,7 +53,7 @@ def _summary(found: Sequence["Finding"]) -> str:
         return f"No use of conductor-python was found{unread}."
     gone = sum(each.fate.verdict == "gone" for each in uses)
     files = len({each.file for each in uses})
-    return f"Uses of conductor-python: {len(uses)}, in {files} files; not there in anyworker: {gone}{unread}."
+    return f"Uses of conductor-python: {len(uses)}; files with them: {files}; not there: {gone}{unread}."
 
 
 def _as_text(each: "Finding") -> str:
