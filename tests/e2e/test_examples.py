@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 import uvicorn
@@ -184,6 +185,35 @@ anyio.run(main)
     program = tmp_path / "main.py"
     program.write_text(code)
     assert json.loads(run([sys.executable, str(program)]).splitlines()[-1]) == OUTPUTS[name]
+
+
+@pytest.mark.real_server
+def test_orders_run_on_a_real_server(conductor_url: str, tmp_path: Path) -> None:
+    flow = f"order-{uuid.uuid4().hex}"
+    definition = json.loads((EXAMPLES / "orders.json").read_text()) | {
+        "name": flow,
+        "ownerEmail": "a@example.com",
+    }
+    httpx.put(f"{conductor_url}/metadata/workflow", json=[definition]).raise_for_status()
+    code = f"""
+import anyio, anyworker, json, sys
+from anyworker.client import ConductorClient
+sys.path.insert(0, {str(ROOT)!r})
+import examples.orders
+
+async def main():
+    given = json.loads(open({str(EXAMPLES / "order.json")!r}).read())
+    configuration = anyworker.Configuration(server_api_url={conductor_url!r})
+    async with ConductorClient(configuration) as client, anyworker.serving(configuration=configuration):
+        with anyio.fail_after(40):
+            workflow = await client.wait_for_workflow(await client.start_workflow({flow!r}, given))
+    print(json.dumps(workflow.output))
+
+anyio.run(main)
+"""
+    program = tmp_path / "main.py"
+    program.write_text(code)
+    assert json.loads(run([sys.executable, str(program)]).splitlines()[-1]) == OUTPUTS["orders.py"]
 
 
 @contextlib.contextmanager
