@@ -83,6 +83,16 @@ def test_replay_without_a_server_says_what_still_waits(path: Path) -> None:
     assert ids(path, "waiting") == [1, 2, 3]
 
 
+def test_replay_and_purge_tell_scripts_what_they_told_people(path: Path) -> None:
+    purged = call("purge", "--path", str(path), "--json")
+    assert json.loads(purged.stdout) == {"deleted": 1}
+    result = call("replay", "--path", str(path), "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert [row["id"] for row in found.pop("waiting")] == [1, 3]
+    assert found == {"is_left_to_another": False, "refused": 0}
+
+
 def test_replay_is_left_to_the_process_that_does_it_already(path: Path) -> None:
     from datetime import UTC, datetime
 
@@ -90,9 +100,11 @@ def test_replay_is_left_to_the_process_that_does_it_already(path: Path) -> None:
     other.open()
     assert other.beat(datetime.now(UTC).timestamp())
     result = call("replay", "--path", str(path))
+    as_json = call("replay", "--path", str(path), "--json")
     other.close()
-    assert result.exit_code == 0
+    assert (result.exit_code, as_json.exit_code) == (0, 0)
     assert "Another process replays" in result.stdout
+    assert json.loads(as_json.stdout)["is_left_to_another"] is True
 
 
 @pytest.mark.parametrize("words", [["show", "99"], ["purge", "99"], ["replay", "99"]])

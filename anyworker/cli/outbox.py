@@ -107,10 +107,12 @@ def show(given: str | None, path: str | None, key: int) -> None:
 @outbox.command()
 @_place
 @_keys
-def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
+@sharing.as_json
+def replay(given: str | None, path: str | None, keys: Sequence[int], *, as_json: bool) -> None:
     """Send what waits, now. Refused results are sent again where their IDs are given.
 
-    Where a process of workers replays the file already, it does so, within seconds.
+    Where a process of workers replays the file already, it does so, within seconds. As JSON that is
+    `is_left_to_another`, beside the rows of `waiting` results and the number of `refused` ones.
 
     \b
     Exit status:
@@ -134,14 +136,17 @@ def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
         with existing(place) as file:
             left = file.ask(listing)
     waiting = [row for row in left if row["state"] == "waiting"]
-    if not is_ours:
-        click.echo(f"Another process replays this outbox; {len(waiting)} results wait for it.")
-        return
     refused = sum(row["state"] == "refused" for row in left)
-    click.echo(f"{len(waiting)} results still wait, {refused} are refused.")
-    for row in waiting:
-        click.echo(f"    {row['id']}: {row['error']}")
-    sys.exit(1 if waiting else 0)
+    if as_json:
+        told_as_json = {"is_left_to_another": not is_ours, "waiting": waiting, "refused": refused}
+        click.echo(json.dumps(told_as_json, indent=2))
+    elif not is_ours:
+        click.echo(f"Another process replays this outbox; {len(waiting)} results wait for it.")
+    else:
+        click.echo(f"{len(waiting)} results still wait, {refused} are refused.")
+        for row in waiting:
+            click.echo(f"    {row['id']}: {row['error']}")
+    sys.exit(1 if is_ours and waiting else 0)
 
 
 @outbox.command()
@@ -149,10 +154,19 @@ def replay(given: str | None, path: str | None, keys: Sequence[int]) -> None:
 @_keys
 @click.option("--all", "is_all", is_flag=True, help="Also what waits to be sent, which is lost by that.")
 @click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Only what is older.")
+@sharing.as_json
 def purge(
-    given: str | None, path: str | None, keys: Sequence[int], *, is_all: bool, older_than: float | None
+    given: str | None,
+    path: str | None,
+    keys: Sequence[int],
+    *,
+    is_all: bool,
+    older_than: float | None,
+    as_json: bool,
 ) -> None:
     """Delete refused results, or those with the given IDs.
+
+    As JSON the number of them is `deleted`.
 
     \b
     Exit status:
@@ -170,7 +184,8 @@ def purge(
     with _refusing(), existing(_path(given, path)[0]) as file:
         _check(file, keys)
         file.apply([lambda connection: counts.append(doomed(connection))])
-    click.echo(f"{sum(counts)} results deleted.")
+    deleted = sum(counts)
+    click.echo(json.dumps({"deleted": deleted}) if as_json else f"{deleted} results deleted.")
 
 
 class _Progress:
