@@ -153,67 +153,55 @@ def test_every_example_is_run_by_a_test_and_stands_in_the_index() -> None:
 
 @pytest.mark.real_server
 @pytest.mark.parametrize("name", [name for name in OUTPUTS if name != "orders.py"])
-def test_example_runs_on_a_real_server(name: str, conductor_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_example_runs_on_a_real_server(name: str, backend: str, conductor_url: str, tmp_path: Path) -> None:
     words = command_of(name)
     start, given = words[words.index("--start") + 1], "{}"
     if "--input" in words:
         given = words[words.index("--input") + 1]
-    flow = f"{start}-{uuid.uuid4().hex}"
-    code = f"""
-import anyio, anyworker, json, sys
-from anyworker import TaskDef, Worker
-from anyworker.client import ConductorClient
-from anyworker.conductor.models import WorkflowDef, WorkflowTask
-sys.path.insert(0, {str(ROOT)!r})
-import examples.{name.removesuffix(".py")} as example
-
-async def main():
-    given = json.loads({given!r})
-    task = WorkflowTask(name={start!r}, task_reference_name="it", input_parameters=given)
-    configuration = anyworker.Configuration(server_api_url={conductor_url!r})
-    lifespan = getattr(example, "resources", None)
-    async with ConductorClient(configuration) as client:
-        await client.register_task_defs([TaskDef(name={start!r}, retry_count=0)])
-        await client.register_workflow_def(WorkflowDef(name={flow!r}, tasks=[task]))
-        async with anyworker.serving(configuration=configuration, lifespan=lifespan):
-            with anyio.fail_after(40):
-                workflow = await client.wait_for_workflow(await client.start_workflow({flow!r}))
-    print(json.dumps(workflow.tasks[0].output_data))
-
-anyio.run(main)
-"""
-    program = tmp_path / "main.py"
-    program.write_text(code)
-    assert json.loads(run([sys.executable, str(program)]).splitlines()[-1]) == OUTPUTS[name]
+    task = {"name": start, "taskReferenceName": "it", "type": "SIMPLE", "inputParameters": json.loads(given)}
+    definition = {"schemaVersion": 2, "tasks": [task]}
+    task_def = {"name": start, "retryCount": 0, "ownerEmail": "a@example.com"}
+    httpx.post(f"{conductor_url}/metadata/taskdefs", json=[task_def]).raise_for_status()
+    _, [output, *_] = run_on(conductor_url, name, definition, {}, backend=backend, directory=tmp_path)
+    assert output == OUTPUTS[name]
 
 
 @pytest.mark.real_server
-def test_orders_run_on_a_real_server(conductor_url: str, tmp_path: Path) -> None:
-    flow = f"order-{uuid.uuid4().hex}"
-    definition = json.loads((EXAMPLES / "orders.json").read_text()) | {
-        "name": flow,
-        "ownerEmail": "a@example.com",
-    }
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_orders_run_on_a_real_server(backend: str, conductor_url: str, tmp_path: Path) -> None:
+    definition, given = (json.loads((EXAMPLES / file).read_text()) for file in ("orders.json", "order.json"))
+    output, _ = run_on(conductor_url, "orders.py", definition, given, backend=backend, directory=tmp_path)
+    assert output == OUTPUTS["orders.py"]
+
+
+def run_on(
+    conductor_url: str, name: str, definition: dict[str, Any], given: Any, *, backend: str, directory: Path
+) -> Any:
+    """Return the output of a workflow through an example's workers, and those of its tasks."""
+    flow = f"example-{uuid.uuid4().hex}"
+    definition = {**definition, "name": flow, "ownerEmail": "a@example.com"}
     httpx.put(f"{conductor_url}/metadata/workflow", json=[definition]).raise_for_status()
     code = f"""
 import anyio, anyworker, json, sys
 from anyworker.client import ConductorClient
 sys.path.insert(0, {str(ROOT)!r})
-import examples.orders
+import examples.{name.removesuffix(".py")} as example
 
 async def main():
-    given = json.loads(open({str(EXAMPLES / "order.json")!r}).read())
     configuration = anyworker.Configuration(server_api_url={conductor_url!r})
-    async with ConductorClient(configuration) as client, anyworker.serving(configuration=configuration):
-        with anyio.fail_after(40):
-            workflow = await client.wait_for_workflow(await client.start_workflow({flow!r}, given))
-    print(json.dumps(workflow.output))
+    lifespan = getattr(example, "resources", None)
+    async with ConductorClient(configuration) as client:
+        async with anyworker.serving(configuration=configuration, lifespan=lifespan):
+            with anyio.fail_after(40):
+                workflow = await client.wait_for_workflow(await client.start_workflow({flow!r}, {given!r}))
+    print(json.dumps([workflow.output, [task.output_data for task in workflow.tasks]]))
 
-anyio.run(main)
+anyio.run(main, backend={backend!r})
 """
-    program = tmp_path / "main.py"
+    program = directory / "main.py"
     program.write_text(code)
-    assert json.loads(run([sys.executable, str(program)]).splitlines()[-1]) == OUTPUTS["orders.py"]
+    return json.loads(run([sys.executable, str(program)]).splitlines()[-1])
 
 
 @contextlib.contextmanager
